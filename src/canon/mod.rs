@@ -1,0 +1,24 @@
+//! Canonical bytes: one byte string per value, the same for every source that can hold the value.
+//!
+//! [`Encoder`] is the format's only writer. [`Raw`] values of each source drive it without building a tree;
+//! [`crate::model::Value`] trees drive it too, and property tests hold the two equal.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod bson;
+pub mod cell;
+mod decode;
+pub mod ejson;
+mod encode;
+mod equality;
+mod order;
+mod raw;
+mod tag;
+
+pub use decode::decode;
+pub use encode::{Encoder, MAX_DEPTH};
+pub use equality::{Absent, Equality, FieldOrder, Normalize, Numbers};
+pub use order::compare_keys;
+pub use raw::Raw;
+
+/// Version of the canonical byte format. Evidence made under another version is not comparable.
+pub const VERSION: u32 = 1;

@@ -1,0 +1,61 @@
+//! Raw values and raw records: source bytes that can be walked and encoded without building a tree.
+
+use super::{Encoder, bson, cell, ejson};
+use crate::model::{Problem, Value};
+
+/// One value as the source holds it. Copies are cheap: everything is borrowed.
+#[derive(Clone, Copy, Debug)]
+pub enum Raw<'a> {
+    /// A BSON element's value.
+    Bson(bson::RawBson<'a>),
+    /// A JSON value's text, read as Extended JSON v2 or plain JSON.
+    Json(ejson::RawJson<'a>),
+    /// A text cell with its declared type and dialect.
+    Cell(cell::RawCell<'a>),
+}
+
+impl<'a> Raw<'a> {
+    /// Appends the value's canonical bytes to `out`.
+    #[inline]
+    pub fn encode(&self, out: &mut Encoder) -> Result<(), Problem> {
+        match self {
+            Raw::Bson(raw) => raw.encode(out),
+            Raw::Json(raw) => raw.encode(out),
+            Raw::Cell(raw) => raw.encode(out),
+        }
+    }
+
+    /// The value's tree form. Encoding it gives the same bytes as [`Raw::encode`].
+    pub fn to_value(&self) -> Result<Value, Problem> {
+        match self {
+            Raw::Bson(raw) => raw.to_value(),
+            Raw::Json(raw) => raw.to_value(),
+            Raw::Cell(raw) => raw.to_value(),
+        }
+    }
+
+    /// If the value is a document (BSON document, JSON object that is no Extended JSON scalar): calls `visit` for each
+    /// field in source order and returns true. False, and no call, for every other value. Cells are never walked.
+    pub fn walk_document(
+        &self,
+        visit: &mut dyn FnMut(&[u8], Raw<'a>) -> Result<(), Problem>,
+    ) -> Result<bool, Problem> {
+        match self {
+            Raw::Bson(raw) => raw.walk_document(&mut |n, v| visit(n, Raw::Bson(v))),
+            Raw::Json(raw) => raw.walk_document(&mut |n, v| visit(n, Raw::Json(v))),
+            Raw::Cell(_) => Ok(false),
+        }
+    }
+
+    /// If the value is an array: calls `visit` for each element in order and returns true.
+    pub fn walk_list(
+        &self,
+        visit: &mut dyn FnMut(usize, Raw<'a>) -> Result<(), Problem>,
+    ) -> Result<bool, Problem> {
+        match self {
+            Raw::Bson(raw) => raw.walk_list(&mut |i, v| visit(i, Raw::Bson(v))),
+            Raw::Json(raw) => raw.walk_list(&mut |i, v| visit(i, Raw::Json(v))),
+            Raw::Cell(_) => Ok(false),
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! Type tags of canonical bytes, version 1. Published: a tag never changes its meaning within a version.
+
+pub(crate) const END: u8 = 0x00;
+pub(crate) const PAIR: u8 = 0x01;
+pub(crate) const NULL: u8 = 0x05;
+pub(crate) const UNDEFINED: u8 = 0x06;
+pub(crate) const FALSE: u8 = 0x07;
+pub(crate) const TRUE: u8 = 0x08;
+pub(crate) const INT: u8 = 0x10;
+pub(crate) const DOUBLE: u8 = 0x11;
+pub(crate) const DECIMAL: u8 = 0x12;
+pub(crate) const NAN: u8 = 0x13;
+pub(crate) const TYPED: u8 = 0x14;
+pub(crate) const TEXT: u8 = 0x20;
+pub(crate) const SYMBOL: u8 = 0x21;
+pub(crate) const BYTES: u8 = 0x22;
+pub(crate) const TIMESTAMP: u8 = 0x30;
+pub(crate) const DATE: u8 = 0x31;
+pub(crate) const TIME: u8 = 0x32;
+pub(crate) const DURATION: u8 = 0x33;
+pub(crate) const UUID: u8 = 0x38;
+pub(crate) const OBJECT_ID: u8 = 0x39;
+pub(crate) const INET4: u8 = 0x3a;
+pub(crate) const INET6: u8 = 0x3b;
+pub(crate) const LIST: u8 = 0x40;
+pub(crate) const SET: u8 = 0x41;
+pub(crate) const MAP: u8 = 0x42;
+pub(crate) const DOCUMENT: u8 = 0x43;
+pub(crate) const REGEX: u8 = 0x50;
+pub(crate) const CODE: u8 = 0x51;
+pub(crate) const CODE_SCOPE: u8 = 0x52;
+pub(crate) const BSON_TIMESTAMP: u8 = 0x53;
+pub(crate) const MIN_KEY: u8 = 0x54;
+pub(crate) const MAX_KEY: u8 = 0x55;
+pub(crate) const DB_POINTER: u8 = 0x56;
