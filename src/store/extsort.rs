@@ -1,0 +1,387 @@
+//! An external merge sort with bounded memory: for spilled records (by key hash) and for findings (by key).
+//!
+//! Entries gather in memory up to a limit, are sorted and written as a run; runs are merged when read back. Knuth, TAOCP
+//! vol. 3, 5.4.1. Temporary files are private and unlinked at once, so that a killed process leaves none behind.
+
+use std::cmp::Ordering;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering as Atomic};
+
+/// How two keys compare.
+pub type Order = fn(&[u8], &[u8]) -> Ordering;
+
+/// Runs are merged into one when there are this many, which bounds open files and merge buffers.
+const MAX_RUNS: usize = 64;
+const RUN_BUFFER: usize = 1 << 16;
+
+/// Disk space that all sorters of a run share.
+#[derive(Debug)]
+pub struct SortBudget {
+    limit: u64,
+    used: AtomicU64,
+}
+
+impl SortBudget {
+    /// A budget of `limit` bytes on disk.
+    pub fn new(limit: u64) -> SortBudget {
+        SortBudget {
+            limit,
+            used: AtomicU64::new(0),
+        }
+    }
+
+    /// Bytes spilled so far.
+    pub fn used(&self) -> u64 {
+        self.used.load(Atomic::Relaxed)
+    }
+
+    fn take(&self, bytes: u64) -> Result<(), SortError> {
+        let used = self.used.fetch_add(bytes, Atomic::Relaxed) + bytes;
+        if used > self.limit {
+            Err(SortError::Limit { limit: self.limit })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Why sorting failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SortError {
+    /// The spill limit is reached.
+    #[error(
+        "the spill limit of {limit} bytes is reached; raise --spill-limit, or free the stores of gross differences first"
+    )]
+    Limit {
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The disk did not take or give the data.
+    #[error("cannot spill to {}: {source}; choose another run directory with --run-dir", dir.display())]
+    Io {
+        /// Where the temporary files lie.
+        dir: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Takes entries of key and payload in any order.
+#[derive(Debug)]
+pub struct Sorter<'b> {
+    dir: PathBuf,
+    order: Order,
+    budget: &'b SortBudget,
+    memory: usize,
+    arena: Vec<u8>,
+    entries: Vec<Entry>,
+    runs: Vec<Run>,
+    len: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    at: usize,
+    key: u32,
+    payload: u32,
+}
+
+#[derive(Debug)]
+struct Run {
+    file: File,
+}
+
+impl Entry {
+    fn key<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
+        &arena[self.at..self.at + self.key as usize]
+    }
+
+    fn payload<'a>(&self, arena: &'a [u8]) -> &'a [u8] {
+        let start = self.at + self.key as usize;
+        &arena[start..start + self.payload as usize]
+    }
+}
+
+impl<'b> Sorter<'b> {
+    /// A sorter that holds about `memory` bytes and spills into `dir`.
+    pub fn new(dir: &Path, order: Order, memory: usize, budget: &'b SortBudget) -> Sorter<'b> {
+        Sorter {
+            dir: dir.to_owned(),
+            order,
+            budget,
+            memory,
+            arena: Vec::new(),
+            entries: Vec::new(),
+            runs: Vec::new(),
+            len: 0,
+        }
+    }
+
+    /// Number of entries pushed.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether nothing was pushed.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Takes an entry. Entries with equal keys are ordered by payload, so the result does not depend on arrival.
+    pub fn push(&mut self, key: &[u8], payload: &[u8]) -> Result<(), SortError> {
+        if !self.arena.is_empty()
+            && self.arena.len() + self.entries.len() * 16 + key.len() + payload.len() > self.memory
+        {
+            self.spill()?;
+        }
+        self.entries.push(Entry {
+            at: self.arena.len(),
+            key: key.len() as u32,
+            payload: payload.len() as u32,
+        });
+        self.arena.extend_from_slice(key);
+        self.arena.extend_from_slice(payload);
+        self.len += 1;
+        Ok(())
+    }
+
+    fn sort(&mut self) {
+        use rayon::slice::ParallelSliceMut;
+        let Sorter {
+            arena,
+            entries,
+            order,
+            ..
+        } = self;
+        let by = |a: &Entry, b: &Entry| {
+            order(a.key(arena), b.key(arena)).then_with(|| a.payload(arena).cmp(b.payload(arena)))
+        };
+        entries.par_sort_unstable_by(by);
+    }
+
+    fn spill(&mut self) -> Result<(), SortError> {
+        self.sort();
+        let bytes = self.arena.len() + self.entries.len() * 8;
+        self.budget.take(bytes as u64)?;
+        let run = write_run(&self.dir, |out| {
+            for entry in &self.entries {
+                write_entry(out, entry.key(&self.arena), entry.payload(&self.arena))?;
+            }
+            Ok(())
+        });
+        self.runs.push(run.map_err(|e| self.io(e))?);
+        self.arena.clear();
+        self.entries.clear();
+        if self.runs.len() == MAX_RUNS {
+            let runs = std::mem::take(&mut self.runs);
+            let dir = self.dir.clone();
+            let mut merged = Sorted::new(runs, Vec::new(), Vec::new(), self.order, dir.clone())?;
+            let run = write_run(&dir, |out| {
+                while let Some((key, payload)) = merged.next_entry()? {
+                    write_entry(out, key, payload)?;
+                }
+                Ok(())
+            });
+            self.runs.push(run.map_err(|e| self.io(e))?);
+        }
+        Ok(())
+    }
+
+    fn io(&self, source: io::Error) -> SortError {
+        SortError::Io {
+            dir: self.dir.clone(),
+            source,
+        }
+    }
+
+    /// Ends the input and reads the entries back in order.
+    pub fn finish(mut self) -> Result<Sorted, SortError> {
+        self.sort();
+        Sorted::new(self.runs, self.arena, self.entries, self.order, self.dir)
+    }
+}
+
+fn write_run(dir: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Run> {
+    let mut out = BufWriter::with_capacity(RUN_BUFFER, tempfile::tempfile_in(dir)?);
+    fill(&mut out)?;
+    let mut file = out.into_inner().map_err(|e| e.into_error())?;
+    file.seek(SeekFrom::Start(0))?;
+    Ok(Run { file })
+}
+
+fn write_entry(out: &mut dyn Write, key: &[u8], payload: &[u8]) -> io::Result<()> {
+    out.write_all(&(key.len() as u32).to_le_bytes())?;
+    out.write_all(&(payload.len() as u32).to_le_bytes())?;
+    out.write_all(key)?;
+    out.write_all(payload)
+}
+
+/// Entries in order.
+#[derive(Debug)]
+pub struct Sorted {
+    dir: PathBuf,
+    order: Order,
+    cursors: Vec<Cursor>,
+    /// Cursors that have a current entry, the smallest first.
+    heap: Vec<usize>,
+    started: bool,
+    last: Option<usize>,
+}
+
+#[derive(Debug)]
+enum Cursor {
+    File {
+        reader: BufReader<File>,
+        key: Vec<u8>,
+        payload: Vec<u8>,
+    },
+    Memory {
+        arena: Vec<u8>,
+        entries: Vec<Entry>,
+        next: usize,
+    },
+}
+
+impl Cursor {
+    fn advance(&mut self) -> io::Result<bool> {
+        match self {
+            Cursor::File { reader, key, payload } => {
+                let mut head = [0u8; 8];
+                match reader.read(&mut head[..1])? {
+                    0 => return Ok(false),
+                    _ => reader.read_exact(&mut head[1..])?,
+                }
+                let len = |b: &[u8]| u32::from_le_bytes(b.try_into().expect("four bytes")) as usize;
+                key.resize(len(&head[..4]), 0);
+                reader.read_exact(key)?;
+                payload.resize(len(&head[4..]), 0);
+                reader.read_exact(payload)?;
+                Ok(true)
+            }
+            Cursor::Memory { entries, next, .. } => {
+                *next += 1;
+                Ok(*next <= entries.len())
+            }
+        }
+    }
+
+    fn current(&self) -> (&[u8], &[u8]) {
+        match self {
+            Cursor::File { key, payload, .. } => (key, payload),
+            Cursor::Memory { arena, entries, next } => {
+                let entry = &entries[*next - 1];
+                (entry.key(arena), entry.payload(arena))
+            }
+        }
+    }
+}
+
+impl Sorted {
+    fn new(
+        runs: Vec<Run>,
+        arena: Vec<u8>,
+        entries: Vec<Entry>,
+        order: Order,
+        dir: PathBuf,
+    ) -> Result<Sorted, SortError> {
+        let file = |run: Run| Cursor::File {
+            reader: BufReader::with_capacity(RUN_BUFFER, run.file),
+            key: Vec::new(),
+            payload: Vec::new(),
+        };
+        let mut cursors: Vec<Cursor> = runs.into_iter().map(file).collect();
+        cursors.push(Cursor::Memory {
+            arena,
+            entries,
+            next: 0,
+        });
+        Ok(Sorted {
+            dir,
+            order,
+            cursors,
+            heap: Vec::new(),
+            started: false,
+            last: None,
+        })
+    }
+
+    /// The next entry: key and payload.
+    ///
+    /// Named after what it lends: the entry is valid until the next call.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "a lending iterator cannot implement Iterator"
+    )]
+    pub fn next(&mut self) -> Result<Option<(&[u8], &[u8])>, SortError> {
+        let dir = self.dir.clone();
+        self.next_entry().map_err(|source| SortError::Io { dir, source })
+    }
+
+    fn next_entry(&mut self) -> io::Result<Option<(&[u8], &[u8])>> {
+        if !self.started {
+            self.started = true;
+            for i in 0..self.cursors.len() {
+                if self.cursors[i].advance()? {
+                    self.heap.push(i);
+                }
+            }
+            let (cursors, order) = (&self.cursors, self.order);
+            self.heap.sort_by(|&a, &b| compare(cursors, order, a, b));
+        } else if let Some(last) = self.last.take() {
+            self.heap.remove(0);
+            if self.cursors[last].advance()? {
+                let (cursors, order) = (&self.cursors, self.order);
+                let at = self
+                    .heap
+                    .partition_point(|&i| compare(cursors, order, i, last).is_lt());
+                self.heap.insert(at, last);
+            }
+        }
+        self.last = self.heap.first().copied();
+        Ok(self.last.map(|i| self.cursors[i].current()))
+    }
+}
+
+fn compare(cursors: &[Cursor], order: Order, a: usize, b: usize) -> Ordering {
+    let ((key_a, payload_a), (key_b, payload_b)) = (cursors[a].current(), cursors[b].current());
+    order(key_a, key_b)
+        .then_with(|| payload_a.cmp(payload_b))
+        .then(a.cmp(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sorts_more_than_fits_in_memory() {
+        let dir = tempfile::tempdir().unwrap();
+        let budget = SortBudget::new(u64::MAX);
+        let mut sorter = Sorter::new(dir.path(), |a, b| a.cmp(b), 1024, &budget);
+        let entry = |i: u32| (i.wrapping_mul(2_654_435_761).to_be_bytes(), i.to_le_bytes());
+        for i in 0..20_000u32 {
+            let (key, payload) = entry(i);
+            sorter.push(&key, &payload).unwrap();
+        }
+        let mut wanted: Vec<_> = (0..20_000).map(entry).collect();
+        wanted.sort();
+        let mut sorted = sorter.finish().unwrap();
+        for (key, payload) in wanted {
+            assert_eq!(sorted.next().unwrap(), Some((&key[..], &payload[..])));
+        }
+        assert!(sorted.next().unwrap().is_none());
+        assert!(budget.used() > 0);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn the_disk_limit_holds() {
+        let dir = tempfile::tempdir().unwrap();
+        let budget = SortBudget::new(10_000);
+        let mut sorter = Sorter::new(dir.path(), |a, b| a.cmp(b), 1024, &budget);
+        let error = (0..10_000u32).find_map(|i| sorter.push(&i.to_be_bytes(), b"payload").err());
+        assert!(matches!(error, Some(SortError::Limit { limit: 10_000 })));
+    }
+}
