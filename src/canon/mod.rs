@@ -13,12 +13,14 @@ mod equality;
 mod order;
 mod raw;
 mod tag;
+mod untyped;
 
 pub use decode::decode;
 pub use encode::{Encoder, MAX_DEPTH};
 pub use equality::{Absent, Equality, FieldOrder, Normalize, Numbers};
 pub use order::compare_keys;
-pub use raw::Raw;
+pub use raw::{Raw, RawRecord};
+pub use untyped::{NULL, is_empty_collection, without_types};
 
 /// Version of the canonical byte format. Evidence made under another version is not comparable.
 pub const VERSION: u32 = 1;

@@ -59,3 +59,26 @@ impl<'a> Raw<'a> {
         }
     }
 }
+
+/// One whole record as the source holds it.
+#[derive(Clone, Copy, Debug)]
+pub enum RawRecord<'a> {
+    /// A BSON document.
+    Bson(&'a [u8]),
+    /// The text of one JSON document.
+    Json(&'a [u8]),
+    /// A line of a text file.
+    Row(csv::Row<'a>),
+}
+
+impl<'a> RawRecord<'a> {
+    /// Calls `visit` for each field in source order.
+    #[inline]
+    pub fn walk(&self, mut visit: impl FnMut(&[u8], Raw<'a>) -> Result<(), Problem>) -> Result<(), Problem> {
+        match self {
+            RawRecord::Bson(document) => bson::walk(document, |name, value| visit(name, Raw::Bson(value))),
+            RawRecord::Json(text) => ejson::walk(text, |name, value| visit(name, Raw::Json(value))),
+            RawRecord::Row(row) => row.walk(|name, cell| visit(name, Raw::Cell(cell))),
+        }
+    }
+}

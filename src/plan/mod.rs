@@ -1,1 +1,165 @@
-//! Placeholder.
+//! The plan: which namespaces are read on which side, in which slices, under which seed and equality.
+//!
+//! A plan is a file that several processes can share: `assay plan` writes it, `assay scan` works off some of its slices,
+//! `assay merge` puts the parts together. `assay audit` makes one for itself, with one slice a side.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use crate::digest::Sketch;
+use crate::{Pair, Side};
+use serde::{Deserialize, Serialize};
+
+/// Version of the plan's wire format.
+pub const SCHEMA: &str = "assay.plan/1";
+
+/// How differences are found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Strategy {
+    /// Merge order if both sides turn out to be sorted by key, else the sketch.
+    #[default]
+    Auto,
+    /// Hash order: leaves and a sketch; a second pass fetches the differing records.
+    Sketch,
+    /// Hash order, and every record's digest is spilled to disk in the first pass.
+    Spill,
+    /// Both sides are sorted by key and compared as they arrive; an error if they are not.
+    Merge,
+}
+
+/// A range of a namespace's record stream, in bytes; without an end it goes to the end of the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Span {
+    /// First byte.
+    pub from: u64,
+    /// One past the last byte.
+    pub to: Option<u64>,
+}
+
+impl Span {
+    /// The whole stream.
+    pub const ALL: Span = Span { from: 0, to: None };
+}
+
+/// A unit of reading on one side.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Slice {
+    /// Number within the plan, from 0.
+    pub id: usize,
+    /// The compare, by its place in the plan.
+    pub compare: usize,
+    /// The side.
+    pub side: Side,
+    /// What is read.
+    pub span: Span,
+}
+
+/// One side of one planned compare.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// The store, without secrets.
+    pub location: String,
+    /// The namespace.
+    pub namespace: String,
+    /// Its size as stored, in bytes. A file that has changed since is refused.
+    pub stored_bytes: u64,
+}
+
+/// One planned compare.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedCompare {
+    /// Its name.
+    pub name: String,
+    /// Digest of its mapping, hex.
+    pub mapping: String,
+    /// Cells of its sketch.
+    pub sketch_cells: usize,
+    /// What is read.
+    pub inputs: Pair<Input>,
+}
+
+/// A plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Always [`SCHEMA`].
+    pub schema: String,
+    /// Version of the canonical bytes.
+    pub canonical: u32,
+    /// The seed all hashes are made under, as 16 hex digits.
+    pub seed: String,
+    /// The compares.
+    pub compares: Vec<PlannedCompare>,
+    /// The slices, which tile every input.
+    pub slices: Vec<Slice>,
+}
+
+impl Plan {
+    /// BLAKE3 of the plan's content, hex. Parts made under another plan do not fit.
+    pub fn digest(&self) -> String {
+        let json = serde_json::to_vec(self).expect("a plan holds nothing that JSON cannot");
+        blake3::hash(&json).to_hex().to_string()
+    }
+
+    /// Digest of what the plan asks without how it is cut: two plans with the same question give the same answer.
+    pub fn question(&self) -> String {
+        Plan { slices: Vec::new(), ..self.clone() }.digest()
+    }
+
+    /// The spans of one compare and side that `wanted` picks, in stream order.
+    pub fn spans(&self, compare: usize, side: Side, wanted: impl Fn(usize) -> bool) -> Vec<Span> {
+        let mine = |s: &&Slice| s.compare == compare && s.side == side && wanted(s.id);
+        let mut spans: Vec<Span> = self.slices.iter().filter(mine).map(|s| s.span).collect();
+        spans.sort_by_key(|s| s.from);
+        spans
+    }
+}
+
+/// Cells of a sketch for inputs of `bytes` bytes in all: enough for one changed record in a hundred of 500 bytes, and
+/// never more than 24 MiB, whatever the size of the stores.
+pub fn sketch_cells(bytes: u64) -> usize {
+    const MOST: u64 = 393_216;
+    (bytes / 1024).clamp(Sketch::MIN_CELLS as u64, MOST) as usize
+}
+
+/// Cuts one stream into `n` spans at `boundaries` (sorted offsets of records), about evenly.
+pub fn cut(boundaries: &[u64], end: u64, n: usize) -> Vec<Span> {
+    let mut cuts: Vec<u64> = (1..n as u64)
+        .filter_map(|i| {
+            let aim = end / n as u64 * i;
+            boundaries.get(boundaries.partition_point(|b| *b < aim)).copied()
+        })
+        .filter(|b| *b > 0 && *b < end)
+        .collect();
+    cuts.dedup();
+    let starts = std::iter::once(0).chain(cuts.iter().copied());
+    let ends = cuts.iter().copied().map(Some).chain(std::iter::once(None));
+    starts.zip(ends).map(|(from, to)| Span { from, to }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn cuts_tile(mut lens in proptest::collection::vec(1u64..1000, 0..200), n in 1usize..70) {
+            lens.insert(0, 0);
+            let ends: Vec<u64> = lens.iter().scan(0, |at, len| { *at += len; Some(*at) }).collect();
+            let end = *ends.last().unwrap();
+            let spans = cut(&ends, end, n);
+            prop_assert!(spans.len() <= n);
+            prop_assert_eq!(spans[0].from, 0);
+            prop_assert_eq!(spans.last().unwrap().to, None);
+            for pair in spans.windows(2) {
+                prop_assert_eq!(pair[0].to, Some(pair[1].from));
+                prop_assert!(pair[0].from < pair[1].from);
+                prop_assert!(ends.contains(&pair[1].from));
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! One side of one compare, ready to be read: its source, its namespace and its projection.
+
+use crate::Side;
+use crate::canon::RawRecord;
+use crate::diff::{Drilled, Place};
+use crate::mapping::{Depth, Digester, Projection};
+use crate::source::{Chunk, FileSource, Namespace};
+use std::sync::Arc;
+
+/// One side of one compare.
+#[derive(Debug)]
+pub struct Lane {
+    /// The side.
+    pub side: Side,
+    /// Where its records come from.
+    pub source: Arc<FileSource>,
+    /// The namespace within the source.
+    pub namespace: Namespace,
+    /// How its records are read.
+    pub projection: Projection,
+}
+
+/// Where a raw record lies in its stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Locator {
+    /// Offset in the namespace's record stream.
+    pub offset: u64,
+    /// Number of the raw record in the stream, from 0.
+    pub number: u64,
+    /// Which part (file) of the namespace.
+    pub part: u32,
+}
+
+impl Lane {
+    /// Calls `visit` for each record of a chunk with its bytes, its place and the digester that holds it.
+    pub fn each_record(
+        &self,
+        chunk: &Chunk,
+        digester: &mut Digester,
+        mut visit: impl FnMut(&mut Digester, &[u8], Locator),
+    ) {
+        let mut number = chunk.first_record;
+        self.source.each_record(&self.namespace, chunk, |offset, bytes, raw| {
+            let locator = Locator { offset, number, part: chunk.part };
+            self.projection.project(raw, offset, digester, &mut |d| visit(d, bytes, locator));
+            number += 1;
+        });
+    }
+
+    /// Looks at one raw record in full and gives it back with its key; `element` picks the record under `explode`.
+    pub fn drill(
+        &self,
+        bytes: &[u8],
+        locator: Locator,
+        element: u64,
+        digester: &mut Digester,
+    ) -> Option<(Vec<u8>, Drilled)> {
+        let mut found = None;
+        let place = Place {
+            file: self.namespace.part_name(locator.part),
+            offset: locator.offset,
+            number: locator.number + 1,
+        };
+        self.source.with_record(&self.namespace, locator.part, bytes, |raw: RawRecord<'_>| {
+            self.projection.project(raw, locator.offset, digester, &mut |d| {
+                let fields = d.take_captured();
+                if d.element() == element && found.is_none() {
+                    let drilled = Drilled {
+                        record: d.record(),
+                        fields,
+                        keyed: d.keyed(),
+                        problem: d.problem().cloned(),
+                        place: place.clone(),
+                    };
+                    found = Some((d.key().to_vec(), drilled));
+                }
+            });
+        });
+        found
+    }
+
+    /// A digester for this lane.
+    pub fn digester(&self, depth: Depth) -> Digester {
+        Digester::new(&self.projection, depth)
+    }
+}

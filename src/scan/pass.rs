@@ -1,0 +1,122 @@
+//! One pass over both sides: two readers cut chunks, a pool of workers takes them, a bounded channel lies between.
+
+use super::lane::Lane;
+use super::tally::Unread;
+use crate::plan::Span;
+use crate::source::{Chunk, ChunkStream, SourceError};
+use crate::{Pair, Side};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Instant;
+
+/// What people and checkpoints want to know while a pass runs.
+#[derive(Debug, Default)]
+pub struct Monitor {
+    /// Bytes of whole records read, both sides, since the start of the run.
+    pub bytes: AtomicU64,
+    /// Set to stop after the chunks under way.
+    pub stop: AtomicBool,
+}
+
+impl Monitor {
+    /// Whether somebody asked to stop.
+    pub fn stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// The reading end of one side: the spans still to be read, and how far the first of them is.
+pub struct Feed<'l> {
+    lane: &'l Lane,
+    spans: Vec<Span>,
+    stream: Option<ChunkStream>,
+    /// What could not be read.
+    pub unread: Option<Unread>,
+}
+
+impl<'l> Feed<'l> {
+    /// A feed over `spans`, in order.
+    pub fn new(lane: &'l Lane, spans: Vec<Span>) -> Feed<'l> {
+        Feed { lane, spans, stream: None, unread: None }
+    }
+
+    /// The spans not read yet; the first starts where reading goes on.
+    pub fn remaining(&self) -> &[Span] {
+        &self.spans
+    }
+
+    /// Whether there is nothing left to read.
+    pub fn ended(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The next chunk of whole records. Trouble is noted in `unread` and ends the feed.
+    pub fn next(&mut self) -> Option<Chunk> {
+        loop {
+            let span = *self.spans.first()?;
+            match self.read(span) {
+                Ok(Some(chunk)) => {
+                    self.spans[0].from = chunk.offset + chunk.data.len() as u64;
+                    return Some(chunk);
+                }
+                Ok(None) => {
+                    self.stream = None;
+                    self.spans.remove(0);
+                }
+                Err(error) => {
+                    self.unread = Some(Unread {
+                        side: self.lane.side,
+                        file: self.lane.namespace.name.clone(),
+                        offset: span.from,
+                        reason: error.to_string(),
+                    });
+                    self.spans.clear();
+                }
+            }
+        }
+    }
+
+    fn read(&mut self, span: Span) -> Result<Option<Chunk>, SourceError> {
+        if self.stream.is_none() {
+            self.stream = Some(self.lane.source.chunks(&self.lane.namespace, span.from, span.to)?);
+        }
+        self.stream.as_mut().expect("opened above").next()
+    }
+}
+
+/// Reads both feeds until they end, the monitor says stop, or `until` is over, and gives every chunk to one of the
+/// workers. Returns when all chunks are worked off; feeds and workers can go on in another call.
+pub fn run_pass<W: Send>(
+    feeds: &mut Pair<Feed<'_>>,
+    workers: &mut [W],
+    monitor: &Monitor,
+    until: Option<Instant>,
+    each: impl Fn(&mut W, Side, Chunk) + Sync,
+) {
+    let (sender, receiver) = crossbeam_channel::bounded::<(Side, Chunk)>(workers.len() * 2);
+    std::thread::scope(|threads| {
+        for (side, feed) in feeds.as_mut().into_sides() {
+            let sender = sender.clone();
+            threads.spawn(move || {
+                while !monitor.stopping() && until.is_none_or(|t| Instant::now() < t) {
+                    let Some(chunk) = feed.next() else { break };
+                    let bytes = chunk.data.len() as u64;
+                    if sender.send((side, chunk)).is_err() {
+                        break;
+                    }
+                    monitor.bytes.fetch_add(bytes, Ordering::Relaxed);
+                }
+            });
+        }
+        drop(sender);
+        rayon::in_place_scope(|pool| {
+            for worker in workers.iter_mut() {
+                let (receiver, each) = (receiver.clone(), &each);
+                pool.spawn(move |_| {
+                    for (side, chunk) in receiver {
+                        each(worker, side, chunk);
+                    }
+                });
+            }
+        });
+    });
+}

@@ -1,0 +1,180 @@
+//! What a scan adds up: leaves, sketch, column digests and counts. Parts merge in any order to the same whole.
+
+use crate::digest::{Capsule, Columns, Item, KeyHash, LEAVES, Leaves, RecordHash, Sketch};
+use crate::mapping::Digester;
+use crate::{Pair, Side};
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A part of one side that was not read, or not to its end.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Unread {
+    /// The side.
+    pub side: Side,
+    /// The file, as the user named it.
+    pub file: String,
+    /// From where on, in bytes of the namespace's (decompressed) record stream.
+    pub offset: u64,
+    /// What was found and what was expected.
+    pub reason: String,
+}
+
+/// Counts of one side.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Records, after the mapping's explode.
+    pub records: u64,
+    /// Bytes of whole records read, decompressed.
+    pub bytes: u64,
+    /// Records with something wrong, by kind.
+    pub problems: BTreeMap<String, u64>,
+    /// Records with a null in their key.
+    pub null_keys: u64,
+    /// Unmapped fields met under `unmapped = "report"`.
+    pub unmapped: BTreeMap<String, u64>,
+    /// What a text export may have lost.
+    pub loss: crate::canon::csv::LossScan,
+}
+
+impl Counts {
+    /// Adds another part of the same side.
+    pub fn merge(&mut self, other: &Counts) {
+        let Counts { records, bytes, problems, null_keys, unmapped, loss } = other;
+        self.records += records;
+        self.bytes += bytes;
+        self.null_keys += null_keys;
+        for (ours, theirs) in [(&mut self.problems, problems), (&mut self.unmapped, unmapped)] {
+            for (name, n) in theirs {
+                *ours.entry(name.clone()).or_default() += n;
+            }
+        }
+        self.loss.merge(loss);
+    }
+}
+
+/// Everything a scan of (a part of) one compare adds up.
+#[derive(Clone, Debug)]
+pub struct Tally {
+    /// Leaves per side.
+    pub leaves: Pair<Leaves>,
+    /// Stable minus candidate.
+    pub sketch: Sketch,
+    /// Column digests per side.
+    pub columns: Pair<Columns>,
+    /// Counts per side.
+    pub counts: Pair<Counts>,
+    /// What was not read.
+    pub unread: Vec<Unread>,
+}
+
+impl Tally {
+    /// An empty tally whose sketch has about `cells` cells.
+    pub fn new(cells: usize) -> Tally {
+        Tally {
+            leaves: Pair::default(),
+            sketch: Sketch::new(cells),
+            columns: Pair::default(),
+            counts: Pair::default(),
+            unread: Vec::new(),
+        }
+    }
+
+    /// Adds another part of the same compare.
+    pub fn merge(&mut self, other: &Tally) {
+        for side in Side::BOTH {
+            self.leaves[side].merge(&other.leaves[side]);
+            self.columns[side].merge(&other.columns[side]);
+            self.counts[side].merge(&other.counts[side]);
+        }
+        self.sketch.merge(&other.sketch);
+        self.unread.extend(other.unread.iter().cloned());
+        self.unread.sort();
+    }
+
+    /// Whether the two sides' leaves are the same.
+    pub fn equal(&self) -> bool {
+        self.leaves.stable == self.leaves.candidate
+    }
+
+    /// The leaves in which the sides differ, one flag a leaf.
+    pub fn unequal_leaves(&self) -> Vec<bool> {
+        let mut flags = vec![false; LEAVES];
+        self.leaves.stable.differing(&self.leaves.candidate).for_each(|leaf| flags[leaf] = true);
+        flags
+    }
+}
+
+/// One worker's own part of a tally, without the large tables: those are shared, and fed a chunk at a time.
+#[derive(Debug, Default)]
+pub struct Part {
+    columns: Columns,
+    counts: Counts,
+    slots: FxHashMap<u64, usize>,
+    order: Vec<(u64, usize)>,
+    keys: Vec<(KeyHash, RecordHash)>,
+    items: Vec<Item>,
+}
+
+impl Part {
+    /// Counts in the record that stands in `digester`.
+    #[inline]
+    pub fn add(&mut self, digester: &mut Digester) {
+        self.counts.records += 1;
+        self.counts.null_keys += u64::from(digester.null_in_key());
+        if let Some(problem) = digester.problem() {
+            *self.counts.problems.entry(problem.kind().name().to_owned()).or_default() += 1;
+        }
+        let (key, record) = (digester.key_hash(), digester.record());
+        self.keys.push((key, record));
+        self.items.push(Item { key: Capsule::new(digester.key(), key), record });
+        for (place, &(seed, hash)) in digester.fields().iter().enumerate() {
+            let slot = match self.order.get(place) {
+                Some(&(known, slot)) if known == seed => slot,
+                _ => self.slot(place, seed, digester),
+            };
+            self.columns.add(slot, key, hash);
+        }
+    }
+
+    fn slot(&mut self, place: usize, seed: u64, digester: &Digester) -> usize {
+        let columns = &mut self.columns;
+        let slot = *self
+            .slots
+            .entry(seed)
+            .or_insert_with(|| columns.slot(digester.name(seed).unwrap_or(Columns::OTHER)));
+        if self.order.len() <= place {
+            self.order.resize(place + 1, (0, 0));
+        }
+        self.order[place] = (seed, slot);
+        slot
+    }
+
+    /// Hands the records of a finished chunk of `bytes` bytes to the shared tables.
+    pub fn flush(&mut self, side: Side, bytes: u64, shared: &mut Tally, sketch: bool) {
+        self.counts.bytes += bytes;
+        for &(key, record) in &self.keys {
+            shared.leaves[side].add(key, record);
+        }
+        if sketch {
+            shared.sketch.add(&self.items, if side == Side::Stable { 1 } else { -1 });
+        }
+        self.keys.clear();
+        self.items.clear();
+    }
+
+    /// Lets a row count what its cells may have lost in the export.
+    pub fn loss(&mut self) -> &mut crate::canon::csv::LossScan {
+        &mut self.counts.loss
+    }
+
+    /// Hands over counts and column digests; the part is empty afterwards.
+    pub fn drain(&mut self, side: Side, digester: &mut Digester, shared: &mut Tally) {
+        for (name, n) in digester.take_reported() {
+            *self.counts.unmapped.entry(name).or_default() += n;
+        }
+        shared.counts[side].merge(&self.counts);
+        shared.columns[side].merge(&self.columns);
+        *self = Part::default();
+    }
+}

@@ -1,0 +1,132 @@
+//! Part files: a tally on disk, as a checkpoint of one process or as its share of a plan.
+//!
+//! Layout: magic, length of the header, header (JSON), length of the body, body (zstd: leaves of both sides, sketch,
+//! columns), BLAKE3 of all before it. A file that does not add up is refused, never half used.
+
+use super::write_atomic;
+use crate::digest::{COLUMN_RANGES, Columns, Leaves, Sketch};
+use crate::plan::Span;
+use crate::scan::{Counts, Tally, Unread};
+use crate::{Pair, Side};
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::Path;
+
+const MAGIC: &[u8; 8] = b"ASSAYPT1";
+
+/// What a part file says of itself.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PartHeader {
+    /// Digest of the plan the part belongs to.
+    pub plan: String,
+    /// The compare, by its place in the plan.
+    pub compare: usize,
+    /// Numbers of the plan's slices this part is about.
+    pub slices: Vec<usize>,
+    /// What of them is still to be read; nothing in a finished part.
+    pub remaining: Pair<Vec<Span>>,
+    /// How often the work was taken up again.
+    pub resumed: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    header: PartHeader,
+    counts: Pair<Counts>,
+    unread: Vec<Unread>,
+    sketch_bytes: usize,
+    columns: Pair<Vec<String>>,
+}
+
+/// Writes a part atomically.
+pub fn write_part(path: &Path, header: &PartHeader, tally: &Tally) -> io::Result<()> {
+    let mut body = Vec::new();
+    for side in Side::BOTH {
+        body.extend_from_slice(&tally.leaves[side].to_bytes());
+    }
+    let sketch = tally.sketch.to_bytes();
+    body.extend_from_slice(&sketch);
+    let columns = tally.columns.as_ref().map(|columns| {
+        let mut paths = Vec::new();
+        for (path, sums) in columns.iter() {
+            paths.push(path.to_owned());
+            sums.iter().for_each(|sum| body.extend_from_slice(&sum.to_le_bytes()));
+        }
+        paths
+    });
+    let stored = Stored {
+        header: header.clone(),
+        counts: tally.counts.clone(),
+        unread: tally.unread.clone(),
+        sketch_bytes: sketch.len(),
+        columns,
+    };
+    let json = serde_json::to_vec(&stored).map_err(io::Error::other)?;
+    let body = zstd::bulk::compress(&body, 1)?;
+    let mut hasher = blake3::Hasher::new();
+    write_atomic(path, |out| {
+        let lengths = [json.len() as u64, body.len() as u64].map(u64::to_le_bytes);
+        for piece in [&MAGIC[..], &lengths[0], &lengths[1], &json, &body] {
+            hasher.update(piece);
+            out.write_all(piece)?;
+        }
+        out.write_all(hasher.finalize().as_bytes())
+    })
+}
+
+/// Reads a part back.
+///
+/// # Errors
+/// `InvalidData` if the file is not a whole part of this format; what the system says if it cannot be read.
+pub fn read_part(path: &Path) -> io::Result<(PartHeader, Tally)> {
+    let bytes = std::fs::read(path)?;
+    parse(&bytes).ok_or_else(|| {
+        let message = format!("{} is not a whole part file of this version of assay", path.display());
+        io::Error::new(io::ErrorKind::InvalidData, message)
+    })
+}
+
+fn parse(bytes: &[u8]) -> Option<(PartHeader, Tally)> {
+    let (content, digest) = bytes.split_at_checked(bytes.len().checked_sub(32)?)?;
+    if blake3::hash(content).as_bytes() != digest || content.get(..8)? != MAGIC {
+        return None;
+    }
+    let len = |at: usize| Some(u64::from_le_bytes(content.get(at..at + 8)?.try_into().ok()?) as usize);
+    let (json, body) = content.get(24..)?.split_at_checked(len(8)?)?;
+    if body.len() != len(16)? {
+        return None;
+    }
+    let stored: Stored = serde_json::from_slice(json).ok()?;
+    let columns = stored.columns.stable.len() + stored.columns.candidate.len();
+    let leaves = crate::digest::LEAVES * 24;
+    let size = 2 * leaves + stored.sketch_bytes + columns * COLUMN_RANGES * 8;
+    let body = zstd::bulk::decompress(body, size).ok().filter(|b| b.len() == size)?;
+    let (stable, rest) = body.split_at(leaves);
+    let (candidate, rest) = rest.split_at(leaves);
+    let (sketch, mut rest) = rest.split_at(stored.sketch_bytes);
+    let columns = stored.columns.try_map(|paths| {
+        let mut columns = Columns::default();
+        for path in paths {
+            let (sums, tail) = rest.split_at(COLUMN_RANGES * 8);
+            let sums: Vec<u64> = sums
+                .chunks_exact(8)
+                .map(|b| u64::from_le_bytes(b.try_into().expect("eight bytes")))
+                .collect();
+            rest = tail;
+            if !columns.restore(&path, &sums) {
+                return Err(());
+            }
+        }
+        Ok(columns)
+    });
+    let tally = Tally {
+        leaves: Pair { stable: Leaves::from_bytes(stable)?, candidate: Leaves::from_bytes(candidate)? },
+        sketch: Sketch::from_bytes(sketch)?,
+        columns: columns.ok()?,
+        counts: stored.counts,
+        unread: stored.unread,
+    };
+    Some((stored.header, tally))
+}
