@@ -8,6 +8,7 @@
 pub mod canon;
 pub mod cli;
 pub mod config;
+pub mod demo;
 pub mod diff;
 pub mod digest;
 pub mod mapping;

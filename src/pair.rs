@@ -43,6 +43,7 @@ impl std::fmt::Display for Side {
 
 /// One value per side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Pair<T> {
     /// The value that belongs to the stable side.
     pub stable: T,

@@ -6,13 +6,17 @@
 
 pub mod bson;
 pub mod cell;
+pub mod csv;
 mod decode;
 pub mod ejson;
 mod encode;
 mod equality;
+pub mod kind;
+pub mod literal;
 mod order;
 mod raw;
 mod tag;
+pub mod temporal;
 mod untyped;
 
 pub use decode::decode;
@@ -20,7 +24,7 @@ pub use encode::{Encoder, MAX_DEPTH};
 pub use equality::{Absent, Equality, FieldOrder, Normalize, Numbers};
 pub use order::compare_keys;
 pub use raw::{Raw, RawRecord};
-pub use untyped::{NULL, is_empty_collection, without_types};
+pub use untyped::{NULL, is_empty_collection, same_bytes, without_types};
 
 /// Version of the canonical byte format. Evidence made under another version is not comparable.
 pub const VERSION: u32 = 1;

@@ -1,6 +1,6 @@
 //! Raw values and raw records: source bytes that can be walked and encoded without building a tree.
 
-use super::{Encoder, bson, cell, ejson};
+use super::{Encoder, bson, cell, csv, ejson};
 use crate::model::{Problem, Value};
 
 /// One value as the source holds it. Copies are cheap: everything is borrowed.

@@ -1,1 +1,12 @@
-//! Placeholder.
+//! The mapping: how both sides' records are brought to the same canonical fields.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod convert;
+mod model;
+mod project;
+mod tolerance;
+
+pub use convert::{Case, Conversion, Encoding, EpochUnit, Step, Type, UuidOrder};
+pub use model::{Compare, Explode, Field, Suppression};
+pub use project::{Captured, Depth, Digester, Expect, Projection, Rule, Unmapped};
+pub use tolerance::Tolerance;

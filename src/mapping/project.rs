@@ -648,7 +648,6 @@ impl Digester {
             let hash = p.hasher.field(seed, bytes);
             self.sum = self.sum.wrapping_add(hash);
             self.fields.push((seed, hash));
-            self.remember(seed, path);
         }
         if self.depth == Depth::Tree {
             let canonical = if dropped { NULL.to_vec() } else { bytes.to_vec() };
@@ -658,6 +657,9 @@ impl Digester {
             };
             let path = path.to_owned();
             self.captured.push(Captured { path, rule, canonical, value, cell, unexpected, uncounted: dropped });
+        }
+        if !dropped {
+            self.remember(seed, path);
         }
     }
 

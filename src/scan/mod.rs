@@ -1,1 +1,13 @@
-//! Placeholder.
+//! Scanning and reconciling: reads both sides, adds digests up, fetches what differs.
+
+mod compile;
+mod lane;
+mod pass;
+mod reconcile;
+mod tally;
+
+pub use compile::{compile, equality_for};
+pub use lane::{Lane, Locator};
+pub use pass::{Feed, Monitor, run_pass};
+pub use reconcile::{Suspects, fetch, join};
+pub use tally::{Counts, Part, Tally, Unread};

@@ -1,7 +1,9 @@
-//! What a run leaves on disk: atomic files, the external sorter, checkpoints and the run directory.
+//! What a run leaves on disk: atomic files, the external sorter, part files and the run directory.
 
 mod atomic;
 mod extsort;
+mod part;
 
 pub use atomic::{create_private_dir, write_atomic};
 pub use extsort::{SortBudget, SortError, Sorted, Sorter};
+pub use part::{PartHeader, read_part, write_part};

@@ -1,0 +1,127 @@
+//! From the declared mapping to the projection of each side.
+
+use crate::mapping::{Compare, Expect, Projection, Rule};
+use crate::canon::{Absent, Equality, Numbers};
+use crate::digest::Hasher;
+use crate::model::{Problem, Value};
+use crate::source::{Engine, Format, Namespace};
+use crate::{Pair, Side};
+
+/// The equality in force for a compare of two namespaces.
+///
+/// Unless the mapping says otherwise: numbers are compared with their types where both sides come from the same engine,
+/// and absent equals null where a side is text or CQL, which cannot tell them apart.
+pub fn equality_for(compare: &Compare, sides: Pair<&Namespace>) -> Equality {
+    let same = sides.stable.engine == sides.candidate.engine && sides.stable.engine != Engine::Unknown;
+    let text = |n: &Namespace| matches!(n.format, Format::Csv(_)) || n.engine == Engine::Cassandra;
+    let absent = if text(sides.stable) || text(sides.candidate) { Absent::Null } else { Absent::Distinct };
+    Equality {
+        numbers: compare.numbers.unwrap_or(if same { Numbers::Typed } else { Numbers::Value }),
+        field_order: compare.field_order,
+        absent: compare.absent.unwrap_or(absent),
+        normalize: compare.normalize,
+    }
+}
+
+/// Compiles a compare for one side.
+///
+/// # Errors
+/// A sentence about what the mapping lacks, for the user.
+pub fn compile(
+    compare: &Compare,
+    side: Side,
+    sides: Pair<&Namespace>,
+    equality: Equality,
+    hasher: Hasher,
+) -> Result<Projection, String> {
+    let key = match &compare.key[..] {
+        [] => own_key(sides)?,
+        key => key.to_vec(),
+    };
+    let mut rules = Vec::new();
+    for field in &compare.fields {
+        let here = field.only.is_none_or(|only| only == side);
+        let convert = field.convert[side].clone();
+        let text = |text: &String| -> Result<Value, Problem> { convert.apply(literal(text)) };
+        let default = field.default[side].as_ref().map(text).transpose();
+        let expect = match (&field.only, &field.expect, &field.expect_type) {
+            (Some(only), ..) if *only != side => None,
+            (None, ..) => None,
+            (_, Some(value), _) => Some(Expect::Value(literal(value))),
+            (_, _, Some(ty)) => Some(Expect::Type(ty.clone())),
+            _ => Some(Expect::Anything),
+        };
+        let schema_says = || {
+            let column = |n: &Namespace, path: &Option<String>| {
+                let layout = n.layout.as_ref()?;
+                layout.columns.iter().find(|c| Some(&c.name) == path.as_ref())?.ty.0.as_ref().map(|t| t.empty_is_null())
+            };
+            sides.zip(field.paths.as_ref()).into_sides().iter().any(|(_, (n, path))| column(n, path) == Some(true))
+        };
+        rules.push(Rule {
+            name: field.name.clone(),
+            path: if here { field.paths[side].clone() } else { None },
+            default: default.map_err(|p| format!("field {}: the default for {side}: {p}", field.name))?,
+            convert,
+            ignore: field.ignore,
+            expect,
+            empty_is_null: field.empty_is_null.unwrap_or_else(schema_says),
+        });
+    }
+    for name in &key {
+        if !rules.iter().any(|r| r.name == *name) {
+            rules.push(Rule {
+                name: name.clone(),
+                path: Some(name.clone()),
+                convert: Default::default(),
+                default: None,
+                ignore: false,
+                expect: None,
+                empty_is_null: false,
+            });
+        }
+    }
+    // Columns that no rule names, and that the server cannot tell empty from null in, are compared on both sides alike.
+    for column in sides.into_sides().iter().filter_map(|(_, n)| n.layout.as_ref()).flat_map(|l| &l.columns) {
+        let named = |r: &Rule| r.name == column.name || r.path.as_ref() == Some(&column.name);
+        let foreign = compare.fields.iter().any(|f| [&f.paths.stable, &f.paths.candidate].contains(&&Some(column.name.clone())));
+        if column.ty.0.as_ref().is_some_and(|t| t.empty_is_null()) && !foreign && !rules.iter().any(named) {
+            rules.push(Rule {
+                name: column.name.clone(),
+                path: Some(column.name.clone()),
+                convert: Default::default(),
+                default: None,
+                ignore: false,
+                expect: None,
+                empty_is_null: true,
+            });
+        }
+    }
+    let explode = compare.explode.as_ref().filter(|e| e.side == side).map(|e| e.path.clone());
+    Projection::new(side, rules, &key, explode, compare.unmapped, equality, hasher).map_err(|p| p.to_string())
+}
+
+/// The key the stores themselves have: `_id`, or the primary key of the schema.
+fn own_key(sides: Pair<&Namespace>) -> Result<Vec<String>, String> {
+    let key = |n: &Namespace| match (&n.layout, n.engine) {
+        (None, Engine::Mongo) => Some(vec!["_id".to_owned()]),
+        (Some(layout), _) if !layout.key.is_empty() => Some(layout.key.clone()),
+        _ => None,
+    };
+    match (key(sides.stable), key(sides.candidate)) {
+        (Some(a), Some(b)) if a == b => Ok(a),
+        (Some(a), Some(b)) => Err(format!(
+            "the sides have different keys ({} and {}); say key = [...] and map its fields",
+            a.join(", "),
+            b.join(", ")
+        )),
+        (Some(key), None) | (None, Some(key)) => Ok(key),
+        (None, None) => Err("no key is known; say which columns make it with --key or key = [...]".to_owned()),
+    }
+}
+
+/// A value written in the configuration: JSON where it is JSON, else text.
+fn literal(text: &str) -> Value {
+    let json = crate::canon::ejson::RawJson { bytes: text.trim().as_bytes() };
+    json.to_value().unwrap_or_else(|_| Value::Text(text.to_owned()))
+}
