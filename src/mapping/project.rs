@@ -191,6 +191,14 @@ impl Projection {
         self.side
     }
 
+    /// The names of the key's fields, in order.
+    pub fn key_names(&self) -> impl Iterator<Item = &str> {
+        (0..self.key_len).filter_map(|at| {
+            let rule = self.key_position.iter().position(|p| *p == Some(at))?;
+            Some(self.rules[rule].name.as_str())
+        })
+    }
+
     /// The rules, in the order of the mapping.
     pub fn rules(&self) -> &[Rule] {
         &self.rules

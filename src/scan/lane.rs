@@ -2,9 +2,11 @@
 
 use crate::Side;
 use crate::canon::RawRecord;
+use crate::canon::csv::{Loss, LossScan};
+use crate::canon::ejson::bare_numbers;
 use crate::diff::{Drilled, Place};
 use crate::mapping::{Depth, Digester, Projection};
-use crate::source::{Chunk, FileSource, Namespace};
+use crate::source::{Chunk, FileSource, Format, Namespace};
 use std::sync::Arc;
 
 /// One side of one compare.
@@ -82,5 +84,25 @@ impl Lane {
     /// A digester for this lane.
     pub fn digester(&self, depth: Depth) -> Digester {
         Digester::new(&self.projection, depth)
+    }
+
+    /// Counts in what the cells and numbers of a chunk may have lost in their export.
+    pub fn count_loss(&self, chunk: &Chunk, typed: bool, loss: &mut LossScan) {
+        let layout = self.namespace.layout.as_deref();
+        let counts = match &self.namespace.format {
+            Format::Bson => false,
+            Format::Ndjson => typed,
+            Format::Csv(_) => layout.is_some_and(|t| t.columns.iter().any(|c| !c.ty.is_untyped())),
+        };
+        if counts {
+            self.source.each_record(&self.namespace, chunk, |_, _, raw| match raw {
+                RawRecord::Row(row) => loss.row(&row),
+                RawRecord::Json(text) => {
+                    let untyped_numbers = bare_numbers(text);
+                    loss.add("(all numbers)", Loss { untyped_numbers, ..Loss::default() });
+                }
+                RawRecord::Bson(_) => {}
+            });
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! Scanning and reconciling: reads both sides, adds digests up, fetches what differs.
 
+mod compare;
 mod compile;
+mod judge;
 mod lane;
 mod pass;
 mod reconcile;
 mod tally;
 
+pub use compare::{Means, Prepared, reconcile, scan};
 pub use compile::{compile, equality_for};
 pub use lane::{Lane, Locator};
 pub use pass::{Feed, Monitor, run_pass};

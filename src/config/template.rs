@@ -1,0 +1,48 @@
+//! The configuration that `assay init` writes.
+
+/// A commented configuration to start from.
+pub const TEMPLATE: &str = r#"# assay.toml: what is compared, and what counts as equal.
+
+[stable]                              # the store in charge
+label    = "green"
+location = "dump/green"               # a mongodump directory or --archive, NDJSON, CSV; ${NAME} comes from the environment
+
+[candidate]                           # the store with the new schema
+label    = "blue"
+location = "dump/blue"
+# dialect = "cqlsh"                   # rfc4180 (default), cqlsh or dsbulk
+# schema  = "schema.cql"              # as DESCRIBE prints it; found by itself beside the CSV files
+# null    = "__null__"                # the export's NULL token
+# double_precision = 17               # the export's DOUBLEPRECISION, if it was 17
+
+[[compare]]
+name      = "orders"
+stable    = "shop.orders"
+candidate = "orders_by_id"
+key       = ["order_id"]
+# unmapped = "compare"                # fields that no rule names: compare, report or ignore (with a reason)
+
+[[compare.field]]
+name      = "order_id"
+stable    = "_id"
+candidate = "order_id"
+type      = "text"                    # an ObjectId becomes its hex digits
+
+[[compare.field]]
+name      = "total"
+stable    = "total"
+candidate = "total_cents"
+candidate_scale = -2                  # cents to euros, exactly
+
+[[compare.field]]
+name      = "schema_version"
+only      = "candidate"
+expect    = 2
+
+# [scan]
+# strategy = "auto"                   # auto, sketch, spill or merge
+# samples  = 1000                     # divergences in the report; all are in divergences.ndjson
+
+# [run]
+# dir = "runs"
+"#;
