@@ -6,6 +6,7 @@ mod judge;
 mod lane;
 mod pass;
 mod reconcile;
+mod session;
 mod tally;
 
 pub use compare::{Means, Prepared, reconcile, scan};
@@ -13,4 +14,5 @@ pub use compile::{compile, equality_for};
 pub use lane::{Lane, Locator};
 pub use pass::{Feed, Monitor, run_pass};
 pub use reconcile::{Suspects, fetch, join};
+pub use session::{Choices, Session, SessionError};
 pub use tally::{Counts, Part, Tally, Unread};

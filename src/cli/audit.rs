@@ -1,0 +1,234 @@
+//! `diff`, `audit`, `init` and `config`.
+
+use super::args::{Audit, Chosen, Config as ConfigCommand, Diff, Init, Outputs, Tuning};
+use super::progress::{Signals, watch};
+use super::{Failure, output};
+use crate::Pair;
+use crate::config::{Config, RunConfig, ScanConfig, SideConfig, TEMPLATE};
+use crate::mapping::Compare;
+use crate::plan::Plan;
+use crate::scan::{Choices, Session};
+use crate::store::{create_private_dir, write_atomic};
+use crate::verdict::{DEFAULT_POLICY, Exit, Policy};
+use std::path::{Path, PathBuf};
+
+/// Reads the configuration and puts the command line's wishes over it.
+pub(super) fn load(chosen: &Chosen, tuning: &Tuning) -> Result<Config, Failure> {
+    let mut config = Config::load(&chosen.config)?;
+    if chosen.swap {
+        config.swap();
+    }
+    tune(&mut config.scan, tuning);
+    Ok(config)
+}
+
+fn tune(scan: &mut ScanConfig, tuning: &Tuning) {
+    scan.threads = tuning.threads.unwrap_or(scan.threads);
+    scan.samples = tuning.samples.unwrap_or(scan.samples);
+    scan.spill_limit = tuning.spill_limit.unwrap_or(scan.spill_limit);
+    scan.checkpoint_seconds = tuning.checkpoint_seconds.unwrap_or(scan.checkpoint_seconds);
+}
+
+/// The policy: the file given, else the configuration's section, else the strict one.
+pub(super) fn policy(file: Option<&Path>, config: &Config) -> Result<Policy, Failure> {
+    let parsed = match (file, &config.policy) {
+        (Some(file), _) => {
+            let shown = file.display().to_string();
+            let text = std::fs::read_to_string(file)
+                .map_err(|e| Failure::new(Exit::Usage, format!("cannot read {shown}: {e}")))?;
+            Policy::parse(&shown, &text)
+        }
+        (None, Some(section)) => Policy::parse("[policy]", section),
+        (None, None) => Ok(Policy::strict()),
+    };
+    parsed.map_err(|e| Failure::new(Exit::Usage, e.to_string()))
+}
+
+/// `assay audit`.
+pub(super) fn audit(args: Audit) -> Result<Exit, Failure> {
+    let config = load(&args.chosen, &args.tuning)?;
+    if config.compares.is_empty() {
+        let message = format!("{}: no [[compare]]; an audit of nothing proves nothing", args.chosen.config.display());
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    let policy = policy(args.policy.as_deref(), &config)?;
+    conduct(config, policy, args.chosen.only, &args.tuning, &args.outputs)
+}
+
+/// `assay diff`.
+pub(super) fn diff(args: Diff) -> Result<Exit, Failure> {
+    let side = |location: &String| SideConfig {
+        format: args.format.clone(),
+        dialect: args.dialect,
+        null: args.null.clone(),
+        schema: args.schema.clone(),
+        ..SideConfig::at(location.clone())
+    };
+    if args.stable == "-" && args.candidate == "-" {
+        return Err(Failure::new(Exit::Usage, "only one side can be standard input"));
+    }
+    let mut config = Config {
+        file: None,
+        sides: Pair { stable: side(&args.stable), candidate: side(&args.candidate) },
+        compares: Vec::new(),
+        scan: ScanConfig::default(),
+        run: RunConfig::default(),
+        policy: None,
+        digest: String::new(),
+    };
+    tune(&mut config.scan, &args.tuning);
+    if !args.key.is_empty() {
+        config.key_for_all = Some(args.key.clone());
+    }
+    let temp = tempfile::Builder::new().prefix("assay-diff-").tempdir();
+    let temp = temp.map_err(|e| Failure::new(Exit::Unwritable, format!("no temporary directory: {e}")))?;
+    let tuning = Tuning { run_dir: args.tuning.run_dir.or(Some(temp.path().to_owned())), ..args.tuning };
+    conduct(config, Policy::strict(), Vec::new(), &tuning, &args.outputs)
+}
+
+/// The way every audit goes.
+pub(super) fn conduct(
+    config: Config,
+    policy: Policy,
+    only: Vec<String>,
+    tuning: &Tuning,
+    outputs: &Outputs,
+) -> Result<Exit, Failure> {
+    let sinks = output::open(outputs)?;
+    let base = tuning.run_dir.clone().unwrap_or_else(|| config.run.dir.clone());
+    create_private_dir(&base)
+        .map_err(|e| Failure::new(Exit::Unwritable, format!("cannot create the run directory {}: {e}", base.display())))?;
+    let choices = Choices { seed: tuning.seed, slices: tuning.slices, only };
+    let (session, dir) = begin(config, policy, choices, tuning.run_dir.as_deref(), &base)?;
+    let signals = Signals::listen();
+    let report = watch(session.stored_bytes(), &signals, |monitor| {
+        session.audit(&dir, monitor, &|| signals.stop_is_final())
+    })?;
+    output::write(sinks, &report, &dir)?;
+    Ok(report.verdict.map_or(Exit::Hold, |v| v.exit()))
+}
+
+/// Opens the session and its run directory: an unfinished run of the same question is taken up again, under its seed.
+fn begin(
+    config: Config,
+    policy: Policy,
+    mut choices: Choices,
+    explicit: Option<&Path>,
+    base: &Path,
+) -> Result<(Session, PathBuf), Failure> {
+    let unfinished = |dir: &Path| -> Option<Plan> {
+        let text = std::fs::read(dir.join("plan.json")).ok()?;
+        (!dir.join("report.json").exists()).then_some(serde_json::from_slice(&text).ok()?)
+    };
+    let candidates: Vec<PathBuf> = match explicit {
+        Some(dir) => vec![dir.to_owned()],
+        None => {
+            let entries = std::fs::read_dir(base).into_iter().flatten();
+            let mut dirs: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.is_dir()).collect();
+            dirs.sort();
+            dirs
+        }
+    };
+    if let Some(dir) = explicit
+        && dir.join("report.json").exists()
+    {
+        let message = format!("{} holds a finished run already; choose another --run-dir", dir.display());
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    for dir in candidates.iter().rev() {
+        let Some(plan) = unfinished(dir) else { continue };
+        let seed = u64::from_str_radix(&plan.seed, 16).ok();
+        if choices.seed.is_some() && choices.seed != seed {
+            if explicit.is_some() {
+                let message = format!("{} was begun under seed {}; use it or another --run-dir", dir.display(), plan.seed);
+                return Err(Failure::new(Exit::Usage, message));
+            }
+            continue;
+        }
+        let again = Choices { seed, ..choices.clone() };
+        let session = Session::open(config.clone(), policy.clone(), &again, base)?;
+        match difference(&plan, &session.plan) {
+            None => {
+                tracing::info!("taking up the unfinished run in {}", dir.display());
+                return Ok((session, dir.clone()));
+            }
+            Some(what) if explicit.is_some() => {
+                let message = format!("{} was begun with another {what}; choose another --run-dir", dir.display());
+                return Err(Failure::new(Exit::Usage, message));
+            }
+            Some(_) => {}
+        }
+    }
+    choices.slices.get_or_insert(1);
+    let session = Session::open(config, policy, &choices, base)?;
+    let dir = explicit.map_or_else(|| base.join(run_name(&session.plan)), Path::to_owned);
+    let json = serde_json::to_vec_pretty(&session.plan).expect("a plan has a JSON form");
+    create_private_dir(&dir)
+        .and_then(|()| write_atomic(&dir.join("plan.json"), |out| out.write_all(&json)))
+        .map_err(|e| Failure::new(Exit::Unwritable, format!("cannot begin a run in {}: {e}", dir.display())))?;
+    Ok((session, dir))
+}
+
+/// What the plan of a run that was begun has different from the plan at hand.
+fn difference(old: &Plan, new: &Plan) -> Option<&'static str> {
+    if old.digest() == new.digest() {
+        return None;
+    }
+    Some(match () {
+        () if old.canonical != new.canonical || old.schema != new.schema => "encoding version",
+        () if old.compares.iter().map(|c| &c.mapping).ne(new.compares.iter().map(|c| &c.mapping)) => "mapping",
+        () if old.compares != new.compares => "pair of stores (or they have changed since)",
+        () if old.seed != new.seed => "seed",
+        () => "number of slices",
+    })
+}
+
+fn run_name(plan: &Plan) -> String {
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    format!("{now}-{}", &plan.digest()[..8])
+}
+
+/// `assay init`.
+pub(super) fn init(args: Init) -> Result<Exit, Failure> {
+    use std::io::Write as _;
+    let shown = args.file.display();
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(&args.file);
+    file.and_then(|mut f| f.write_all(TEMPLATE.as_bytes()))
+        .map_err(|e| Failure::new(Exit::Unwritable, format!("cannot create {shown}: {e}")))?;
+    output::print(format!("wrote {shown}; next: edit it, then `assay config check -c {shown}`\n").as_bytes())
+}
+
+/// `assay config …`.
+pub(super) fn config(command: ConfigCommand) -> Result<Exit, Failure> {
+    match command {
+        ConfigCommand::ExitCodes => {
+            let row = |e: &Exit| format!("{:>3}  {:<12} {}\n", e.code(), e.name(), e.meaning());
+            output::print(Exit::ALL.iter().map(row).collect::<String>().as_bytes())
+        }
+        ConfigCommand::Policy => output::print(DEFAULT_POLICY.as_bytes()),
+        ConfigCommand::Check { chosen } => {
+            let config = Config::load(&chosen.config)?;
+            let policy = policy(None, &config)?;
+            let temp = tempfile::tempdir()
+                .map_err(|e| Failure::new(Exit::Unwritable, format!("no temporary directory: {e}")))?;
+            let choices = Choices { seed: Some(0), slices: None, only: chosen.only };
+            let session = Session::open(config, policy, &choices, temp.path())?;
+            let mut out = String::new();
+            let mut serious = false;
+            for finding in session.check() {
+                serious |= finding.serious;
+                let word = if finding.serious { "error" } else { "note" };
+                out.push_str(&crate::report::sanitise(&format!("{word}: compare {}: {}", finding.compare, finding.message)));
+                out.push('\n');
+            }
+            out.push_str(if serious { "the mapping does not fit the stores\n" } else { "the mapping fits the stores\n" });
+            output::print(out.as_bytes())?;
+            Ok(if serious { Exit::Usage } else { Exit::Go })
+        }
+    }
+}
+
+/// A compare of namespaces that were not configured, under the key of the command line.
+pub(super) fn with_key(compare: Compare, key: Option<&Vec<String>>) -> Compare {
+    Compare { key: key.cloned().unwrap_or(compare.key.clone()), ..compare }
+}

@@ -1,0 +1,75 @@
+//! Progress on standard error: a bar for people, plain lines for logs; and the signals that stop a run.
+
+use crate::scan::Monitor;
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Signals seen so far.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Signals {
+    interrupt: Arc<AtomicBool>,
+    terminate: Arc<AtomicBool>,
+}
+
+impl Signals {
+    /// Listens: the first SIGINT asks for a clean end, the second aborts; SIGTERM asks for a checkpoint.
+    pub(super) fn listen() -> Signals {
+        let signals = Signals::default();
+        let abort = i32::from(crate::verdict::Exit::Temporary.code());
+        // Where signals cannot be had, the run is merely not stoppable in a clean way.
+        let _ = signal_hook::flag::register_conditional_shutdown(SIGINT, abort, signals.interrupt.clone());
+        let _ = signal_hook::flag::register(SIGINT, signals.interrupt.clone());
+        let _ = signal_hook::flag::register(SIGTERM, signals.terminate.clone());
+        signals
+    }
+
+    /// Whether a stop is to end in a report (SIGINT) and not only in a checkpoint (SIGTERM).
+    pub(super) fn stop_is_final(&self) -> bool {
+        !self.terminate.load(Ordering::Relaxed)
+    }
+}
+
+/// Runs `work` while a thread of its own shows how far it is.
+pub(super) fn watch<T>(total: u64, signals: &Signals, work: impl FnOnce(&Monitor) -> T) -> T {
+    let monitor = Monitor::default();
+    let done = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        threads.spawn(|| show(total, &monitor, &done, signals));
+        let result = work(&monitor);
+        done.store(true, Ordering::Relaxed);
+        result
+    })
+}
+
+fn show(total: u64, monitor: &Monitor, done: &AtomicBool, signals: &Signals) {
+    let terminal = std::io::stderr().is_terminal();
+    let bar = terminal.then(|| {
+        let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  ETA {eta}");
+        ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+    });
+    let (started, mut said) = (Instant::now(), Instant::now());
+    while !done.load(Ordering::Relaxed) {
+        std::thread::park_timeout(Duration::from_millis(20));
+        if signals.interrupt.load(Ordering::Relaxed) || signals.terminate.load(Ordering::Relaxed) {
+            monitor.stop.store(true, Ordering::Relaxed);
+        }
+        let bytes = monitor.bytes.load(Ordering::Relaxed);
+        match &bar {
+            Some(bar) => bar.set_position(bytes.min(total)),
+            None if said.elapsed() > Duration::from_secs(10) => {
+                said = Instant::now();
+                let rate = (bytes as f64 / started.elapsed().as_secs_f64()) as u64;
+                let left = total.saturating_sub(bytes) / rate.max(1);
+                tracing::info!("read {} of {}, {}/s, about {left} s left", HumanBytes(bytes), HumanBytes(total), HumanBytes(rate));
+            }
+            None => {}
+        }
+    }
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+}
