@@ -12,6 +12,7 @@ mod encode;
 mod equality;
 mod order;
 mod raw;
+mod scalar;
 mod tag;
 
 pub use decode::decode;
