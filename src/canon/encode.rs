@@ -375,12 +375,14 @@ impl Encoder {
                 let at = self.spans[i].start;
                 self.out[at] = tag::PAIR;
             }
-            self.drop_nulls(first);
             self.sort(first, name_order);
         } else {
             self.sort(first, |a, b| a.cmp(b));
         }
         self.refuse_duplicates(first, "map key")?;
+        if all_text {
+            self.drop_nulls(first);
+        }
         self.spans.truncate(first);
         self.close();
         Ok(())
