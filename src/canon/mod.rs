@@ -15,6 +15,9 @@ mod raw;
 mod scalar;
 mod tag;
 
+#[cfg(test)]
+mod tests;
+
 pub use decode::decode;
 pub use encode::{Encoder, MAX_DEPTH};
 pub use equality::{Absent, Equality, FieldOrder, Normalize, Numbers};
