@@ -4,6 +4,7 @@
 //! time: every element of a document lies within it; what a nested document holds is checked when that is read.
 
 use super::Encoder;
+use super::raw::{VisitField, VisitItem};
 use super::scalar::{self, Scalar};
 use crate::model::{NumberType, Problem, Timestamp, Value};
 use std::borrow::Cow;
@@ -258,7 +259,25 @@ impl<'a> RawBson<'a> {
     }
 
     /// Appends the value's canonical bytes to `out`.
+    #[inline]
     pub fn encode(&self, out: &mut Encoder) -> Result<(), Problem> {
+        // The everyday types go straight through; `node` means the same by them.
+        match self.kind {
+            0x01 => out.double(f64::from_le_bytes(fixed(self.bytes)?), NumberType::Double),
+            0x02 => return out.text(string(self.bytes)?),
+            0x07 => out.object_id(&fixed(self.bytes)?),
+            0x09 => out.timestamp(Timestamp::from_millis(i64::from_le_bytes(fixed(self.bytes)?))),
+            0x10 => out.int(
+                i64::from(i32::from_le_bytes(fixed(self.bytes)?)),
+                NumberType::Int32,
+            ),
+            0x12 => out.int(i64::from_le_bytes(fixed(self.bytes)?), NumberType::Int64),
+            _ => return self.encode_node(out),
+        }
+        Ok(())
+    }
+
+    fn encode_node(&self, out: &mut Encoder) -> Result<(), Problem> {
         match self.node()? {
             Node::Scalar(scalar) => scalar.encode(out),
             Node::Document(doc) => encode_document(doc, out),
@@ -281,10 +300,7 @@ impl<'a> RawBson<'a> {
 
     /// If the value is a document: calls `visit` for each field in document order and returns true. False, and no
     /// call, for every other value.
-    pub fn walk_document(
-        &self,
-        visit: &mut dyn FnMut(&[u8], RawBson<'a>) -> Result<(), Problem>,
-    ) -> Result<bool, Problem> {
+    pub fn walk_document(&self, visit: VisitField<'_, RawBson<'a>>) -> Result<bool, Problem> {
         if self.kind != DOCUMENT {
             return Ok(false);
         }
@@ -294,10 +310,7 @@ impl<'a> RawBson<'a> {
 
     /// If the value is an array: calls `visit` for each element in document order, counted from 0 whatever the
     /// elements are named, and returns true.
-    pub fn walk_list(
-        &self,
-        visit: &mut dyn FnMut(usize, RawBson<'a>) -> Result<(), Problem>,
-    ) -> Result<bool, Problem> {
+    pub fn walk_list(&self, visit: VisitItem<'_, RawBson<'a>>) -> Result<bool, Problem> {
         if self.kind != ARRAY {
             return Ok(false);
         }

@@ -22,7 +22,7 @@ pub use decode::decode;
 pub use encode::{Encoder, MAX_DEPTH};
 pub use equality::{Absent, Equality, FieldOrder, Normalize, Numbers};
 pub use order::compare_keys;
-pub use raw::Raw;
+pub use raw::{Raw, VisitField, VisitItem};
 
 /// Version of the canonical byte format. Evidence made under another version is not comparable.
 pub const VERSION: u32 = 1;

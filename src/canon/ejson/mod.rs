@@ -8,6 +8,7 @@ mod number;
 mod wrapper;
 
 use super::Encoder;
+use super::raw::{VisitField, VisitItem};
 use super::scalar::{self, Scalar};
 use crate::model::{Problem, Value};
 use cursor::Cursor;
@@ -107,10 +108,7 @@ impl<'a> RawJson<'a> {
 
     /// If the value is an object that is no Extended JSON wrapper: calls `visit` for each field in text order and
     /// returns true. False, and no call, for every other value.
-    pub fn walk_document(
-        &self,
-        visit: &mut dyn FnMut(&[u8], RawJson<'a>) -> Result<(), Problem>,
-    ) -> Result<bool, Problem> {
+    pub fn walk_document(&self, visit: VisitField<'_, RawJson<'a>>) -> Result<bool, Problem> {
         let mut cursor = Cursor::new(self.bytes);
         if cursor.peek() != Some(b'{') || !matches!(node(&mut cursor)?, Node::Document) {
             return Ok(false);
@@ -120,10 +118,7 @@ impl<'a> RawJson<'a> {
     }
 
     /// If the value is an array: calls `visit` for each element in order and returns true.
-    pub fn walk_list(
-        &self,
-        visit: &mut dyn FnMut(usize, RawJson<'a>) -> Result<(), Problem>,
-    ) -> Result<bool, Problem> {
+    pub fn walk_list(&self, visit: VisitItem<'_, RawJson<'a>>) -> Result<bool, Problem> {
         let mut cursor = Cursor::new(self.bytes);
         if cursor.peek() != Some(b'[') {
             return Ok(false);
