@@ -115,7 +115,10 @@ impl<'a> Reader<'a> {
             }
             tag::TYPED => {
                 let ty = number_type(self.byte()?).ok_or_else(bad)?;
-                self.value(ty, deeper)?
+                match self.rest.first() {
+                    Some(&(tag::INT | tag::DOUBLE | tag::DECIMAL | tag::NAN)) => self.value(ty, depth)?,
+                    _ => return Err(bad()),
+                }
             }
             tag::TEXT => Value::Text(self.text()?),
             tag::SYMBOL => Value::Symbol(self.text()?),

@@ -375,12 +375,14 @@ impl Encoder {
                 let at = self.spans[i].start;
                 self.out[at] = tag::PAIR;
             }
-            self.drop_nulls(first);
             self.sort(first, name_order);
         } else {
             self.sort(first, |a, b| a.cmp(b));
         }
         self.refuse_duplicates(first, "map key")?;
+        if all_text {
+            self.drop_nulls(first);
+        }
         self.spans.truncate(first);
         self.close();
         Ok(())
@@ -542,10 +544,20 @@ impl Encoder {
 
     #[inline]
     fn utf8(&mut self, bytes: &[u8]) -> Result<(), Problem> {
+        if !bytes.is_ascii() {
+            return self.wide_utf8(bytes);
+        }
+        self.len(bytes.len());
+        self.out.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Text beyond ASCII: the only text that can be invalid or have another normal form.
+    fn wide_utf8(&mut self, bytes: &[u8]) -> Result<(), Problem> {
         let text = std::str::from_utf8(bytes).map_err(|e| {
             Problem::malformed(format!("invalid UTF-8 after {} bytes of text", e.valid_up_to()))
         })?;
-        if self.equality.normalize == Normalize::Nfc && !text.is_ascii() {
+        if self.equality.normalize == Normalize::Nfc {
             use unicode_normalization::UnicodeNormalization;
             let normal: String = text.nfc().collect();
             self.len(normal.len());

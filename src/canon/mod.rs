@@ -15,16 +15,19 @@ pub mod kind;
 pub mod literal;
 mod order;
 mod raw;
+mod scalar;
 mod tag;
 pub mod temporal;
 mod untyped;
+
+#[cfg(test)]
+mod tests;
 
 pub use decode::decode;
 pub use encode::{Encoder, MAX_DEPTH};
 pub use equality::{Absent, Equality, FieldOrder, Normalize, Numbers};
 pub use order::compare_keys;
-pub use raw::{Raw, RawRecord};
-pub use untyped::{NULL, is_empty_collection, same_bytes, without_types};
+pub use raw::{Raw, VisitField, VisitItem};
 
 /// Version of the canonical byte format. Evidence made under another version is not comparable.
 pub const VERSION: u32 = 1;

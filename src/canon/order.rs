@@ -2,7 +2,6 @@
 
 use super::{decode, tag};
 use crate::model::{Number, NumberRepr, Value};
-use num_traits::ToPrimitive;
 use std::cmp::Ordering;
 
 /// Compares two keys, each one canonical value per key field.
@@ -87,13 +86,10 @@ fn approximate(n: &Number) -> f64 {
         NumberRepr::Int(v) => *v as f64,
         NumberRepr::Double(v) if v.is_nan() => f64::NEG_INFINITY,
         NumberRepr::Double(v) => *v,
-        NumberRepr::Decimal(d) => match d.unscaled.to_f64() {
-            Some(unscaled) => {
-                let scaled = unscaled * 10f64.powi(d.exponent.clamp(-5000, 5000) as i32);
-                if scaled.is_nan() { 0.0 } else { scaled }
-            }
-            None => 0.0,
-        },
+        // The parser rounds correctly, which a product with a power of ten would not.
+        NumberRepr::Decimal(d) => format!("{}e{}", d.unscaled, d.exponent)
+            .parse()
+            .expect("digits and an exponent are a double"),
     }
 }
 

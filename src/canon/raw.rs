@@ -3,6 +3,12 @@
 use super::{Encoder, bson, cell, csv, ejson};
 use crate::model::{Problem, Value};
 
+/// What a walk calls for each field: its name and its value.
+pub type VisitField<'v, R> = &'v mut dyn FnMut(&[u8], R) -> Result<(), Problem>;
+
+/// What a walk calls for each element of a list: its index and its value.
+pub type VisitItem<'v, R> = &'v mut dyn FnMut(usize, R) -> Result<(), Problem>;
+
 /// One value as the source holds it. Copies are cheap: everything is borrowed.
 #[derive(Clone, Copy, Debug)]
 pub enum Raw<'a> {
@@ -36,10 +42,7 @@ impl<'a> Raw<'a> {
 
     /// If the value is a document (BSON document, JSON object that is no Extended JSON scalar): calls `visit` for each
     /// field in source order and returns true. False, and no call, for every other value. Cells are never walked.
-    pub fn walk_document(
-        &self,
-        visit: &mut dyn FnMut(&[u8], Raw<'a>) -> Result<(), Problem>,
-    ) -> Result<bool, Problem> {
+    pub fn walk_document(&self, visit: VisitField<'_, Raw<'a>>) -> Result<bool, Problem> {
         match self {
             Raw::Bson(raw) => raw.walk_document(&mut |n, v| visit(n, Raw::Bson(v))),
             Raw::Json(raw) => raw.walk_document(&mut |n, v| visit(n, Raw::Json(v))),
@@ -48,10 +51,7 @@ impl<'a> Raw<'a> {
     }
 
     /// If the value is an array: calls `visit` for each element in order and returns true.
-    pub fn walk_list(
-        &self,
-        visit: &mut dyn FnMut(usize, Raw<'a>) -> Result<(), Problem>,
-    ) -> Result<bool, Problem> {
+    pub fn walk_list(&self, visit: VisitItem<'_, Raw<'a>>) -> Result<bool, Problem> {
         match self {
             Raw::Bson(raw) => raw.walk_list(&mut |i, v| visit(i, Raw::Bson(v))),
             Raw::Json(raw) => raw.walk_list(&mut |i, v| visit(i, Raw::Json(v))),

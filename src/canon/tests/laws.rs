@@ -1,0 +1,190 @@
+//! Laws: what a reader streams is what its tree encodes to; the same value has the same bytes in both formats; nothing
+//! distinct collides; decoding loses nothing.
+
+use super::generate::{self, document, number, value};
+use super::{TYPED, bson, by_value, json, tree};
+use crate::canon::bson::RawBson;
+use crate::canon::ejson::RawJson;
+use crate::canon::{Absent, Equality, FieldOrder, Normalize, Numbers, compare_keys, decode};
+use crate::model::{Number, NumberRepr, Value};
+use num_bigint::BigInt;
+use num_traits::{FromPrimitive, Signed};
+use proptest::prelude::*;
+use std::cmp::Ordering;
+
+fn equality() -> BoxedStrategy<Equality> {
+    any::<(bool, bool, bool, bool)>()
+        .prop_map(|(typed, exact, null, nfc)| Equality {
+            numbers: if typed { Numbers::Typed } else { Numbers::Value },
+            field_order: if exact {
+                FieldOrder::Exact
+            } else {
+                FieldOrder::Ignore
+            },
+            absent: if null { Absent::Null } else { Absent::Distinct },
+            normalize: if nfc { Normalize::Nfc } else { Normalize::None },
+        })
+        .boxed()
+}
+
+fn fields(document: &Value) -> &[(String, Value)] {
+    match document {
+        Value::Document(fields) => fields,
+        other => panic!("a document, not {}", other.type_name()),
+    }
+}
+
+/// A second opinion on `numbers = value`: equal as rational numbers, computed with big fractions.
+fn same_number(a: &Number, b: &Number) -> bool {
+    /// `n / d` with `d > 0`, or a name for what is no real number.
+    fn fraction(n: &Number) -> Result<(BigInt, BigInt), String> {
+        let one = BigInt::from(1);
+        Ok(match &n.repr {
+            NumberRepr::Int(v) => (BigInt::from(*v), one),
+            NumberRepr::Double(v) if !v.is_finite() => return Err(v.to_string()),
+            NumberRepr::Double(v) => {
+                let bits = v.to_bits();
+                let biased = (bits >> 52 & 0x7ff) as i32;
+                let fraction = bits & ((1 << 52) - 1);
+                let (mantissa, exponent) = match biased {
+                    0 => (fraction, -1074),
+                    _ => (fraction | 1 << 52, biased - 1075),
+                };
+                let mantissa = BigInt::from_u64(mantissa).unwrap() * if *v < 0.0 { -1 } else { 1 };
+                let power = BigInt::from(2).pow(exponent.unsigned_abs());
+                if exponent < 0 {
+                    (mantissa, power)
+                } else {
+                    (mantissa * power, one)
+                }
+            }
+            NumberRepr::Decimal(d) => {
+                let power = BigInt::from(10).pow(d.exponent.unsigned_abs() as u32);
+                if d.exponent.is_negative() {
+                    (d.unscaled.clone(), power)
+                } else {
+                    (&d.unscaled * power, one)
+                }
+            }
+        })
+    }
+    match (fraction(a), fraction(b)) {
+        (Ok((n, d)), Ok((m, e))) => {
+            assert!(d.is_positive() && e.is_positive());
+            n * e == m * d
+        }
+        (Err(a), Err(b)) => a == b,
+        _ => false,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn bson_streams_what_its_tree_says(doc in document(), equality in equality()) {
+        let bytes = generate::bson(fields(&doc));
+        let back = RawBson::document(&bytes).to_value().unwrap();
+        let streamed = bson(equality, &bytes);
+        prop_assert_eq!(&streamed, &tree(equality, &back));
+        prop_assert_eq!(&streamed, &tree(equality, &doc));
+    }
+
+    #[test]
+    fn json_streams_what_its_tree_says(doc in document(), equality in equality()) {
+        let text = generate::ejson(&doc);
+        let back = RawJson { bytes: text.as_bytes() }.to_value().unwrap();
+        let streamed = json(equality, text.as_bytes());
+        prop_assert_eq!(&streamed, &tree(equality, &back));
+        prop_assert_eq!(&streamed, &tree(equality, &doc), "{}", text);
+    }
+
+    #[test]
+    fn both_formats_give_the_same_bytes(doc in document(), equality in equality()) {
+        let text = generate::ejson(&doc);
+        prop_assert_eq!(bson(equality, &generate::bson(fields(&doc))), json(equality, text.as_bytes()));
+    }
+
+    #[test]
+    fn decoding_loses_nothing(v in value(), equality in equality()) {
+        if let Ok(bytes) = tree(equality, &v) {
+            let (back, rest) = decode(&bytes).unwrap();
+            prop_assert!(rest.is_empty());
+            prop_assert_eq!(tree(equality, &back).unwrap(), bytes);
+        }
+    }
+
+    #[test]
+    fn no_value_is_the_beginning_of_another(a in value(), b in value(), equality in equality()) {
+        if let (Ok(a), Ok(b)) = (tree(equality, &a), tree(equality, &b)) {
+            prop_assert!(a == b || !(a.starts_with(&b) || b.starts_with(&a)));
+        }
+    }
+
+    #[test]
+    fn numbers_are_equal_exactly_when_their_values_are(a in number(), b in number()) {
+        let (Value::Number(x), Value::Number(y)) = (&a, &b) else { unreachable!() };
+        let same = tree(by_value(), &a).unwrap() == tree(by_value(), &b).unwrap();
+        prop_assert_eq!(same, same_number(x, y), "{} {}", x, y);
+        let typed = tree(TYPED, &a).unwrap() == tree(TYPED, &b).unwrap();
+        let scale = |n: &Number| match &n.repr {
+            NumberRepr::Decimal(d) => d.exponent,
+            _ => 0,
+        };
+        prop_assert_eq!(typed, same && x.ty == y.ty && scale(x) == scale(y), "{} {}", x, y);
+    }
+
+    #[test]
+    fn near_values_have_distinct_bytes(a in near(), b in near()) {
+        let same = tree(EXACT, &a).unwrap() == tree(EXACT, &b).unwrap();
+        prop_assert_eq!(same, format!("{a:?}") == format!("{b:?}"));
+    }
+
+    #[test]
+    fn distinct_values_have_distinct_bytes(a in value(), b in value()) {
+        // Debug output names every variant and field, so it tells values apart without canonical bytes' help. The two
+        // only disagree where canonical equality means them to: order of fields and −0, which canonical JSON keeps.
+        let same = tree(EXACT, &a).unwrap() == tree(EXACT, &b).unwrap();
+        prop_assert_eq!(same, plain_zero(&a) == plain_zero(&b));
+    }
+
+    #[test]
+    fn comparing_keys_is_a_total_order(a in number(), b in number(), c in number()) {
+        let [a, b, c] = [a, b, c].map(|v| tree(by_value(), &v).unwrap());
+        prop_assert_eq!(compare_keys(&a, &b), compare_keys(&b, &a).reverse());
+        prop_assert_eq!(compare_keys(&a, &b) == Ordering::Equal, a == b);
+        if compare_keys(&a, &b).is_le() && compare_keys(&b, &c).is_le() {
+            prop_assert!(compare_keys(&a, &c).is_le());
+        }
+    }
+}
+
+/// Values from an alphabet so small that two of them are often nearly, and sometimes quite, the same.
+fn near() -> BoxedStrategy<Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        "[a\0]{0,2}".prop_map(Value::Text),
+        Just(Value::Bool(true))
+    ];
+    leaf.prop_recursive(3, 6, 2, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::List),
+            proptest::option::of(inner.clone())
+                .prop_map(|v| { Value::Document(v.into_iter().map(|v| ("a".to_owned(), v)).collect()) }),
+            (inner.clone(), inner)
+                .prop_map(|(a, b)| { Value::Document(vec![("a".to_owned(), a), ("b".to_owned(), b)]) }),
+        ]
+    })
+    .boxed()
+}
+
+const EXACT: Equality = Equality {
+    field_order: FieldOrder::Exact,
+    ..TYPED
+};
+
+fn plain_zero(v: &Value) -> String {
+    format!("{v:?}")
+        .replace("Double(-0.0)", "Double(0.0)")
+        .replace("Double(-NaN)", "Double(NaN)")
+}
