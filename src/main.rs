@@ -1,2 +1,5 @@
 //! The `assay` executable.
-fn main() {}
+
+fn main() -> std::process::ExitCode {
+    assay::cli::main().into()
+}

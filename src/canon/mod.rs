@@ -15,6 +15,7 @@ pub mod kind;
 pub mod literal;
 mod order;
 mod raw;
+mod row;
 mod scalar;
 mod tag;
 pub mod temporal;
@@ -27,7 +28,9 @@ pub use decode::decode;
 pub use encode::{Encoder, MAX_DEPTH};
 pub use equality::{Absent, Equality, FieldOrder, Normalize, Numbers};
 pub use order::compare_keys;
-pub use raw::{Raw, VisitField, VisitItem};
+pub use raw::{Raw, RawRecord, VisitField, VisitItem};
+pub use row::{Layout, Row};
+pub use untyped::{NULL, is_empty_collection, without_types};
 
 /// Version of the canonical byte format. Evidence made under another version is not comparable.
 pub const VERSION: u32 = 1;

@@ -1,6 +1,6 @@
 //! Raw values and raw records: source bytes that can be walked and encoded without building a tree.
 
-use super::{Encoder, bson, cell, csv, ejson};
+use super::{Encoder, Row, bson, cell, ejson};
 use crate::model::{Problem, Value};
 
 /// What a walk calls for each field: its name and its value.
@@ -68,7 +68,7 @@ pub enum RawRecord<'a> {
     /// The text of one JSON document.
     Json(&'a [u8]),
     /// A line of a text file.
-    Row(csv::Row<'a>),
+    Row(Row<'a>),
 }
 
 impl<'a> RawRecord<'a> {

@@ -25,12 +25,3 @@ pub fn without_types(bytes: &[u8]) -> Cow<'_, [u8]> {
         _ => bytes.into(),
     }
 }
-
-/// Whether two values are equal under the default equality.
-pub fn same_bytes(a: &crate::model::Value, b: &crate::model::Value) -> bool {
-    let bytes = |v| {
-        let mut encoder = Encoder::new(Equality::default());
-        encoder.value(v).ok().map(|()| encoder.bytes().to_vec())
-    };
-    matches!((bytes(a), bytes(b)), (Some(a), Some(b)) if a == b)
-}

@@ -5,7 +5,6 @@ use super::progress::{Signals, watch};
 use super::{Failure, output};
 use crate::Pair;
 use crate::config::{Config, RunConfig, ScanConfig, SideConfig, TEMPLATE};
-use crate::mapping::Compare;
 use crate::plan::Plan;
 use crate::scan::{Choices, Session};
 use crate::store::{create_private_dir, write_atomic};
@@ -73,13 +72,11 @@ pub(super) fn diff(args: Diff) -> Result<Exit, Failure> {
         compares: Vec::new(),
         scan: ScanConfig::default(),
         run: RunConfig::default(),
+        default_key: args.key.clone(),
         policy: None,
         digest: String::new(),
     };
     tune(&mut config.scan, &args.tuning);
-    if !args.key.is_empty() {
-        config.key_for_all = Some(args.key.clone());
-    }
     let temp = tempfile::Builder::new().prefix("assay-diff-").tempdir();
     let temp = temp.map_err(|e| Failure::new(Exit::Unwritable, format!("no temporary directory: {e}")))?;
     let tuning = Tuning { run_dir: args.tuning.run_dir.or(Some(temp.path().to_owned())), ..args.tuning };
@@ -228,7 +225,3 @@ pub(super) fn config(command: ConfigCommand) -> Result<Exit, Failure> {
     }
 }
 
-/// A compare of namespaces that were not configured, under the key of the command line.
-pub(super) fn with_key(compare: Compare, key: Option<&Vec<String>>) -> Compare {
-    Compare { key: key.cloned().unwrap_or(compare.key.clone()), ..compare }
-}

@@ -3,6 +3,7 @@
 mod fields;
 mod template;
 
+use crate::canon::cell::Precision;
 use crate::canon::csv::DialectKind;
 use crate::canon::{Absent, FieldOrder, Normalize, Numbers};
 use crate::mapping::{Compare, Explode, Unmapped};
@@ -81,12 +82,13 @@ impl SideConfig {
         }
     }
 
-    /// Whether the export is declared to hold floating point numbers of this kind exactly.
-    pub fn declares_exact(&self, kind: &str) -> bool {
-        match kind {
-            "float" => self.float_precision.is_some_and(|p| p >= 9),
-            _ => self.double_precision.is_some_and(|p| p >= 17),
-        }
+    /// The precision the export is declared to have been made with; cqlsh's default where only one kind is declared.
+    pub fn precision(&self) -> Option<Precision> {
+        let default = Precision::default();
+        (self.float_precision.is_some() || self.double_precision.is_some()).then(|| Precision {
+            double: self.double_precision.map_or(default.double, u32::from),
+            float: self.float_precision.map_or(default.float, u32::from),
+        })
     }
 }
 
@@ -139,6 +141,8 @@ pub struct Config {
     pub scan: ScanConfig,
     /// Where to keep runs.
     pub run: RunConfig,
+    /// The key of compares that are not configured.
+    pub default_key: Vec<String>,
     /// The text of the `[policy]` section, if there is one.
     pub policy: Option<String>,
     /// BLAKE3 of the file, hex.
@@ -238,6 +242,13 @@ impl Config {
         Ok(config)
     }
 
+    /// Exchanges the sides, in the locations and in every compare.
+    pub fn swap(&mut self) {
+        let sides = self.sides.clone();
+        self.sides = sides.swap();
+        self.compares.iter_mut().for_each(Compare::swap);
+    }
+
     /// Reads a configuration from text; touches neither files nor environment.
     pub fn parse(file: &str, text: &str) -> Result<Config, ConfigError> {
         let source = Source { file, text };
@@ -258,6 +269,7 @@ impl Config {
             compares,
             scan: parsed.scan,
             run: parsed.run,
+            default_key: Vec::new(),
             policy: parsed.policy.map(|table| table.to_string()),
             digest: blake3::hash(text.as_bytes()).to_hex().to_string(),
         })

@@ -42,11 +42,6 @@ impl Bson {
         self.head(0x10, name).extend_from_slice(&value.to_le_bytes());
     }
 
-    /// An int64.
-    pub fn int64(&mut self, name: &str, value: i64) {
-        self.head(0x12, name).extend_from_slice(&value.to_le_bytes());
-    }
-
     /// A double.
     pub fn double(&mut self, name: &str, value: f64) {
         self.head(0x01, name).extend_from_slice(&value.to_le_bytes());

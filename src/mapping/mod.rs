@@ -8,5 +8,5 @@ mod tolerance;
 
 pub use convert::{Case, Conversion, Encoding, EpochUnit, Step, Type, UuidOrder};
 pub use model::{Compare, Explode, Field, Suppression};
-pub use project::{Captured, Depth, Digester, Expect, Projection, Rule, Unmapped};
+pub use project::{Captured, Depth, Digester, Expect, OwnedCell, Projection, Rule, Unmapped};
 pub use tolerance::Tolerance;

@@ -102,6 +102,20 @@ impl Compare {
         }
     }
 
+    /// Exchanges the sides.
+    pub fn swap(&mut self) {
+        self.namespaces = std::mem::take(&mut self.namespaces).swap();
+        if let Some(explode) = &mut self.explode {
+            explode.side = explode.side.other();
+        }
+        for field in &mut self.fields {
+            field.paths = std::mem::take(&mut field.paths).swap();
+            field.convert = std::mem::take(&mut field.convert).swap();
+            field.default = std::mem::take(&mut field.default).swap();
+            field.only = field.only.map(Side::other);
+        }
+    }
+
     /// BLAKE3 of what the mapping means, hex. Comments and layout of the file do not change it.
     pub fn digest(&self) -> String {
         let json = serde_json::to_vec(self).expect("a mapping holds nothing that JSON cannot");

@@ -5,7 +5,6 @@
 
 use super::convert::Conversion;
 use crate::Side;
-use crate::canon::cell::OwnedCell;
 use crate::canon::{Absent, Encoder, Equality, NULL, Numbers, Raw, RawRecord, decode, is_empty_collection, without_types};
 use crate::digest::{Hasher, KeyHash, RecordHash};
 use crate::model::{Number, NumberType, Problem, Value};
@@ -387,6 +386,19 @@ pub enum Depth {
     Tree,
 }
 
+/// A text cell, kept for drill-down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnedCell {
+    /// The column's name.
+    pub column: String,
+    /// The bytes between the quotes, escapes still in.
+    pub text: Vec<u8>,
+    /// Whether quotes stood around them.
+    pub quoted: bool,
+    /// Whether they hold escapes.
+    pub escaped: bool,
+}
+
 /// One field of a record, kept for drill-down.
 #[derive(Clone, Debug)]
 pub struct Captured {
@@ -714,7 +726,7 @@ impl Digester {
                 let value = if self.depth == Depth::Tree { raw.to_value().ok() } else { None };
                 let cell = cell_of(raw, self.depth);
                 // A cell knows whether its column is a collection that cannot tell empty from null.
-                let empty_is_null = matches!(raw, Raw::Cell(c) if c.empty_is_null());
+                let empty_is_null = matches!(raw, Raw::Cell(c) if c.column.non_frozen_collection);
                 let path = std::str::from_utf8(path).unwrap_or_default();
                 self.count(p, None, seed, path, empty_is_null, value, cell, None);
             }
@@ -811,7 +823,12 @@ impl Digester {
 
 fn cell_of(raw: Raw<'_>, depth: Depth) -> Option<OwnedCell> {
     match raw {
-        Raw::Cell(cell) if depth == Depth::Tree => Some(cell.to_owned_cell()),
+        Raw::Cell(cell) if depth == Depth::Tree => Some(OwnedCell {
+            column: cell.column.name.clone(),
+            text: cell.text.to_vec(),
+            quoted: cell.quoted,
+            escaped: cell.escaped,
+        }),
         _ => None,
     }
 }

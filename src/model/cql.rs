@@ -1,35 +1,102 @@
-//! CQL types, and the part of `schema.cql` (as cqlsh's DESCRIBE prints it) that says how columns are typed.
+//! CQL types as `DESCRIBE` prints them.
 
-use std::collections::HashMap;
+use super::cql_lexer::{Lexer, SchemaError, Token};
+use std::fmt;
+use std::sync::Arc;
 
-/// A CQL type.
+/// The deepest nesting of types that is read. Whatever reads values by their type recurses no deeper.
+pub const MAX_TYPE_DEPTH: usize = 64;
+
+/// A CQL type. User-defined types carry their fields, so a value can be read with nothing else at hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CqlType {
-    /// A type without parameters, by its name in lower case: `int`, `text`, `timeuuid` and so on.
-    Native(String),
-    /// `list<T>`.
-    List(Box<CqlType>),
-    /// `set<T>`.
-    Set(Box<CqlType>),
-    /// `map<K, V>`.
-    Map(Box<CqlType>, Box<CqlType>),
-    /// `tuple<…>`.
-    Tuple(Vec<CqlType>),
-    /// `vector<T, n>`.
-    Vector(Box<CqlType>, usize),
-    /// A user-defined type with its fields.
-    Udt(String, Vec<(String, CqlType)>),
-    /// `frozen<T>`.
+    /// US-ASCII text.
+    Ascii,
+    /// 64-bit integer.
+    Bigint,
+    /// Bytes.
+    Blob,
+    /// Truth value.
+    Boolean,
+    /// Distributed counter, a 64-bit integer.
+    Counter,
+    /// Calendar date.
+    Date,
+    /// Decimal of any precision.
+    Decimal,
+    /// IEEE 754 binary64.
+    Double,
+    /// Months, days and nanoseconds.
+    Duration,
+    /// IEEE 754 binary32.
+    Float,
+    /// IPv4 or IPv6 address.
+    Inet,
+    /// 32-bit integer.
+    Int,
+    /// 16-bit integer.
+    Smallint,
+    /// UTF-8 text; `varchar` is another name for it.
+    Text,
+    /// Time of day.
+    Time,
+    /// Milliseconds since the epoch.
+    Timestamp,
+    /// UUID, version 1.
+    Timeuuid,
+    /// 8-bit integer.
+    Tinyint,
+    /// UUID.
+    Uuid,
+    /// Integer of any size.
+    Varint,
+    /// A value stored as one cell.
     Frozen(Box<CqlType>),
+    /// A sequence.
+    List(Box<CqlType>),
+    /// Distinct elements.
+    Set(Box<CqlType>),
+    /// Keys and values.
+    Map(Box<CqlType>, Box<CqlType>),
+    /// A fixed sequence of types.
+    Tuple(Vec<CqlType>),
+    /// A fixed number of elements of one type.
+    Vector(Box<CqlType>, u32),
+    /// A user-defined type.
+    Udt(Arc<Udt>),
+    /// A type given by the name of a Java class; its values cannot be compared.
+    Custom(String),
 }
 
-const NATIVE: [&str; 22] = [
-    "ascii", "bigint", "blob", "boolean", "counter", "date", "decimal", "double", "duration", "float", "inet", "int",
-    "smallint", "text", "time", "timestamp", "timeuuid", "tinyint", "uuid", "varchar", "varint", "empty",
-];
+/// A user-defined type.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Udt {
+    /// The type's name, without quotes.
+    pub name: String,
+    /// Field names, without quotes, and types, in the order of the declaration.
+    pub fields: Vec<(String, CqlType)>,
+}
 
 impl CqlType {
-    /// The type without `frozen`.
+    /// Reads a type that mentions no user-defined type, e.g. `map<text, frozen<list<int>>>`.
+    pub fn parse(text: &str) -> Result<CqlType, SchemaError> {
+        CqlType::parse_with(text, &mut |_, _| None)
+    }
+
+    /// Reads a type; `udt` is asked for user-defined types by keyspace, if one is written, and name.
+    pub fn parse_with(
+        text: &str,
+        udt: &mut dyn FnMut(Option<&str>, &str) -> Option<Arc<Udt>>,
+    ) -> Result<CqlType, SchemaError> {
+        let mut lexer = Lexer::new(text);
+        let ty = TypeText::read(&mut lexer)?.resolve(udt)?;
+        match lexer.next()? {
+            None => Ok(ty),
+            Some(_) => Err(lexer.error("expected the type to end here")),
+        }
+    }
+
+    /// The type without `frozen<…>` around it.
     pub fn thawed(&self) -> &CqlType {
         match self {
             CqlType::Frozen(inner) => inner.thawed(),
@@ -37,297 +104,233 @@ impl CqlType {
         }
     }
 
-    /// Whether the server cannot tell an empty value of this column from null.
-    pub fn empty_is_null(&self) -> bool {
-        matches!(self, CqlType::List(_) | CqlType::Set(_) | CqlType::Map(..))
+    /// Whether a column of this type holds a cell per element, so that empty and null are the same to the server.
+    pub fn is_multicell(&self) -> bool {
+        matches!(
+            self,
+            CqlType::List(_) | CqlType::Set(_) | CqlType::Map(..) | CqlType::Udt(_)
+        )
     }
 
-    /// Whether values are text.
+    /// Whether this is plain text.
     pub fn is_text(&self) -> bool {
-        matches!(self.thawed(), CqlType::Native(n) if matches!(n.as_str(), "text" | "ascii" | "varchar"))
+        matches!(self.thawed(), CqlType::Text | CqlType::Ascii)
     }
 
-    /// Whether values are, or hold, binary floating point numbers; the widest kind (`double` or `float`) if so.
-    pub fn floating(&self) -> Option<&'static str> {
-        match self {
-            CqlType::Native(n) if n == "double" => Some("double"),
-            CqlType::Native(n) if n == "float" => Some("float"),
-            CqlType::Native(_) => None,
-            CqlType::List(t) | CqlType::Set(t) | CqlType::Vector(t, _) | CqlType::Frozen(t) => t.floating(),
-            CqlType::Map(k, v) => k.floating().or(v.floating()),
-            CqlType::Tuple(parts) => parts.iter().find_map(CqlType::floating),
-            CqlType::Udt(_, fields) => fields.iter().find_map(|(_, t)| t.floating()),
-        }
+    /// Whether `wanted` holds for this type or for any type inside it.
+    pub fn contains(&self, wanted: &dyn Fn(&CqlType) -> bool) -> bool {
+        wanted(self)
+            || match self {
+                CqlType::Frozen(t) | CqlType::List(t) | CqlType::Set(t) | CqlType::Vector(t, _) => {
+                    t.contains(wanted)
+                }
+                CqlType::Map(k, v) => k.contains(wanted) || v.contains(wanted),
+                CqlType::Tuple(parts) => parts.iter().any(|t| t.contains(wanted)),
+                CqlType::Udt(udt) => udt.fields.iter().any(|(_, t)| t.contains(wanted)),
+                _ => false,
+            }
+    }
+
+    fn scalar(name: &str) -> Option<CqlType> {
+        Some(match name {
+            "ascii" => CqlType::Ascii,
+            "bigint" => CqlType::Bigint,
+            "blob" => CqlType::Blob,
+            "boolean" => CqlType::Boolean,
+            "counter" => CqlType::Counter,
+            "date" => CqlType::Date,
+            "decimal" => CqlType::Decimal,
+            "double" => CqlType::Double,
+            "duration" => CqlType::Duration,
+            "float" => CqlType::Float,
+            "inet" => CqlType::Inet,
+            "int" => CqlType::Int,
+            "smallint" => CqlType::Smallint,
+            "text" | "varchar" => CqlType::Text,
+            "time" => CqlType::Time,
+            "timestamp" => CqlType::Timestamp,
+            "timeuuid" => CqlType::Timeuuid,
+            "tinyint" => CqlType::Tinyint,
+            "uuid" => CqlType::Uuid,
+            "varint" => CqlType::Varint,
+            _ => return None,
+        })
     }
 }
 
-/// A column.
+/// A type as written, before user-defined types are looked up.
 #[derive(Clone, Debug)]
-pub struct CqlColumn {
-    /// Its name.
-    pub name: String,
-    /// Its type.
-    pub ty: CqlType,
-    /// Whether it is shared by all rows of a partition.
-    pub is_static: bool,
+pub(super) struct TypeText {
+    line: usize,
+    column: usize,
+    shape: Shape,
 }
 
-/// A table.
 #[derive(Clone, Debug)]
-pub struct CqlTable {
-    /// Its keyspace, where the schema names one.
-    pub keyspace: Option<String>,
-    /// Its name.
-    pub name: String,
-    /// Its columns, in order.
-    pub columns: Vec<CqlColumn>,
-    /// The whole primary key: partition key, then clustering columns.
-    pub key: Vec<String>,
+enum Shape {
+    Scalar(CqlType),
+    Named(Option<String>, String),
+    Frozen(Box<TypeText>),
+    List(Box<TypeText>),
+    Set(Box<TypeText>),
+    Map(Box<TypeText>, Box<TypeText>),
+    Tuple(Vec<TypeText>),
+    Vector(Box<TypeText>, u32),
 }
 
-/// The types and tables of a schema file.
-#[derive(Clone, Debug, Default)]
-pub struct Schema {
-    tables: Vec<CqlTable>,
-}
+impl TypeText {
+    /// Reads one type at the lexer's place.
+    pub(super) fn read(lexer: &mut Lexer<'_>) -> Result<TypeText, SchemaError> {
+        TypeText::read_at(lexer, 0)
+    }
 
-/// What a schema file has wrong, and where.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{line}:{column}: {message}")]
-pub struct SchemaError {
-    /// Line, from 1.
-    pub line: usize,
-    /// Column, from 1.
-    pub column: usize,
-    /// What was found and what was expected.
-    pub message: String,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum Token {
-    Word(String),
-    Text,
-    Symbol(char),
-}
-
-struct Parser<'a> {
-    source: &'a str,
-    tokens: Vec<(usize, Token)>,
-    at: usize,
-    types: HashMap<String, Vec<(String, CqlType)>>,
-}
-
-impl Schema {
-    /// Reads the tables and types a schema creates; everything else in it is passed over.
-    pub fn parse(source: &str) -> Result<Schema, SchemaError> {
-        let mut parser = Parser { source, tokens: Vec::new(), at: 0, types: HashMap::new() };
-        parser.tokenise()?;
-        let mut schema = Schema::default();
-        while parser.at < parser.tokens.len() {
-            if parser.keyword("create") {
-                if parser.keyword("type") {
-                    parser.create_type()?;
-                    continue;
-                } else if parser.keyword("table") || parser.keyword("columnfamily") {
-                    let table = parser.create_table()?;
-                    schema.tables.push(table);
-                    continue;
-                }
-            }
-            parser.at += 1;
+    fn read_at(lexer: &mut Lexer<'_>, depth: usize) -> Result<TypeText, SchemaError> {
+        if depth == MAX_TYPE_DEPTH {
+            return Err(lexer.error(format!("type nested deeper than {MAX_TYPE_DEPTH} levels")));
         }
-        Ok(schema)
+        let token = lexer.next()?;
+        let (line, column) = lexer.place();
+        let shape = match token {
+            Some(Token::Text(class)) => Shape::Scalar(CqlType::Custom(class)),
+            Some(Token::Word(word)) => match lexer.peek()? {
+                Some(Token::Symbol(b'<')) => TypeText::parameters(lexer, &word, depth)?,
+                _ => match CqlType::scalar(&word) {
+                    Some(ty) => Shape::Scalar(ty),
+                    None => TypeText::named(lexer, word)?,
+                },
+            },
+            Some(Token::Quoted(name)) => TypeText::named(lexer, name)?,
+            _ => return Err(lexer.error("expected a type")),
+        };
+        Ok(TypeText { line, column, shape })
     }
 
-    /// The table called `name`, with or without its keyspace.
-    pub fn find(&self, name: &str) -> Option<&CqlTable> {
-        let (keyspace, table) = name.rsplit_once('.').map_or((None, name), |(k, t)| (Some(k), t));
-        self.tables.iter().find(|t| t.name == table && (keyspace.is_none() || t.keyspace.as_deref() == keyspace))
-    }
-}
-
-impl Parser<'_> {
-    fn error(&self, offset: usize, message: impl Into<String>) -> SchemaError {
-        let before = &self.source[..offset.min(self.source.len())];
-        let line = before.matches('\n').count() + 1;
-        let column = before.rsplit('\n').next().map_or(0, |l| l.chars().count()) + 1;
-        SchemaError { line, column, message: message.into() }
-    }
-
-    fn tokenise(&mut self) -> Result<(), SchemaError> {
-        // cqlsh may print a warning ahead of the statements; it is no CQL.
-        let source = self.source;
-        let mut chars = source.char_indices().peekable();
-        while let Some((at, c)) = chars.next() {
-            match c {
-                _ if c.is_whitespace() => {}
-                'W' if source[at..].starts_with("WARNING:") => while chars.next_if(|(_, c)| *c != '\n').is_some() {},
-                '-' if source[at..].starts_with("--") => while chars.next_if(|(_, c)| *c != '\n').is_some() {},
-                '/' if source[at..].starts_with("//") => while chars.next_if(|(_, c)| *c != '\n').is_some() {},
-                '/' if source[at..].starts_with("/*") => {
-                    let end = source[at..].find("*/").ok_or_else(|| self.error(at, "a comment that does not end"))?;
-                    while chars.next_if(|(i, _)| *i < at + end + 2).is_some() {}
-                }
-                '"' | '\'' => {
-                    let mut text = String::new();
-                    loop {
-                        match chars.next() {
-                            Some((_, q)) if q == c => match chars.next_if(|(_, n)| *n == c) {
-                                Some(_) => text.push(c),
-                                None => break,
-                            },
-                            Some((_, other)) => text.push(other),
-                            None => return Err(self.error(at, "a quote that does not end")),
-                        }
-                    }
-                    self.tokens.push((at, if c == '"' { Token::Word(text) } else { Token::Text }));
-                }
-                _ if c.is_alphanumeric() || c == '_' => {
-                    let mut end = at + c.len_utf8();
-                    while let Some((i, n)) = chars.next_if(|(_, n)| n.is_alphanumeric() || *n == '_') {
-                        end = i + n.len_utf8();
-                    }
-                    self.tokens.push((at, Token::Word(source[at..end].to_lowercase())));
-                }
-                _ => self.tokens.push((at, Token::Symbol(c))),
-            }
-        }
-        Ok(())
-    }
-
-    fn offset(&self) -> usize {
-        self.tokens.get(self.at).map_or(self.source.len(), |t| t.0)
-    }
-
-    fn keyword(&mut self, word: &str) -> bool {
-        let found = matches!(self.tokens.get(self.at), Some((_, Token::Word(w))) if w == word);
-        self.at += usize::from(found);
-        found
-    }
-
-    fn symbol(&mut self, symbol: char) -> bool {
-        let found = matches!(self.tokens.get(self.at), Some((_, Token::Symbol(s))) if *s == symbol);
-        self.at += usize::from(found);
-        found
-    }
-
-    fn expect(&mut self, symbol: char) -> Result<(), SchemaError> {
-        match self.symbol(symbol) {
-            true => Ok(()),
-            false => Err(self.error(self.offset(), format!("expected {symbol:?}"))),
+    fn named(lexer: &mut Lexer<'_>, first: String) -> Result<Shape, SchemaError> {
+        if lexer.accept(b'.')? {
+            Ok(Shape::Named(Some(first), lexer.name("a type name")?))
+        } else {
+            Ok(Shape::Named(None, first))
         }
     }
 
-    fn word(&mut self) -> Result<String, SchemaError> {
-        match self.tokens.get(self.at) {
-            Some((_, Token::Word(word))) => {
-                self.at += 1;
-                Ok(word.clone())
-            }
-            _ => Err(self.error(self.offset(), "expected a name")),
-        }
-    }
-
-    fn name(&mut self) -> Result<(Option<String>, String), SchemaError> {
-        if self.keyword("if") {
-            self.keyword("not");
-            self.keyword("exists");
-        }
-        let first = self.word()?;
-        match self.symbol('.') {
-            true => Ok((Some(first), self.word()?)),
-            false => Ok((None, first)),
-        }
-    }
-
-    fn create_type(&mut self) -> Result<(), SchemaError> {
-        let (_, name) = self.name()?;
-        self.expect('(')?;
-        let mut fields = Vec::new();
-        while !self.symbol(')') {
-            let field = self.word()?;
-            fields.push((field, self.ty()?));
-            self.symbol(',');
-        }
-        self.types.insert(name, fields);
-        Ok(())
-    }
-
-    fn create_table(&mut self) -> Result<CqlTable, SchemaError> {
-        let (keyspace, name) = self.name()?;
-        self.expect('(')?;
-        let (mut columns, mut key) = (Vec::new(), Vec::new());
-        while !self.symbol(')') {
-            if matches!(&self.tokens.get(self.at..self.at + 2), Some([(_, Token::Word(a)), (_, Token::Word(b))]) if a == "primary" && b == "key")
-            {
-                self.at += 2;
-                self.expect('(')?;
-                let mut depth = 1;
-                while depth > 0 {
-                    if self.symbol('(') {
-                        depth += 1;
-                    } else if self.symbol(')') {
-                        depth -= 1;
-                    } else if !self.symbol(',') {
-                        key.push(self.word()?);
-                    }
-                }
-            } else {
-                let column = self.word()?;
-                let ty = self.ty()?;
-                let is_static = self.keyword("static");
-                if self.keyword("primary") {
-                    self.keyword("key");
-                    key.push(column.clone());
-                }
-                columns.push(CqlColumn { name: column, ty, is_static });
-            }
-            self.symbol(',');
-        }
-        Ok(CqlTable { keyspace, name, columns, key })
-    }
-
-    fn ty(&mut self) -> Result<CqlType, SchemaError> {
-        let at = self.offset();
-        let mut name = self.word()?;
-        if self.symbol('.') {
-            name = self.word()?;
-        }
-        if let Some(fields) = self.types.get(&name) {
-            return Ok(CqlType::Udt(name, fields.clone()));
-        }
-        if NATIVE.contains(&name.as_str()) {
-            return Ok(CqlType::Native(name));
-        }
-        if !self.symbol('<') {
-            return Err(self.error(at, format!("unknown type {name}")));
-        }
-        let first = self.ty()?;
-        let ty = match name.as_str() {
-            "list" => CqlType::List(Box::new(first)),
-            "set" => CqlType::Set(Box::new(first)),
-            "frozen" => CqlType::Frozen(Box::new(first)),
+    fn parameters(lexer: &mut Lexer<'_>, word: &str, depth: usize) -> Result<Shape, SchemaError> {
+        lexer.expect(b'<')?;
+        let next = |lexer: &mut Lexer<'_>| Ok(Box::new(TypeText::read_at(lexer, depth + 1)?));
+        let shape = match word {
+            "frozen" => Shape::Frozen(next(lexer)?),
+            "list" => Shape::List(next(lexer)?),
+            "set" => Shape::Set(next(lexer)?),
             "map" => {
-                self.expect(',')?;
-                CqlType::Map(Box::new(first), Box::new(self.ty()?))
-            }
-            "vector" => {
-                self.expect(',')?;
-                let at = self.offset();
-                let dimension = self.word()?.parse().map_err(|_| self.error(at, "expected a number of dimensions"))?;
-                CqlType::Vector(Box::new(first), dimension)
+                let key = next(lexer)?;
+                lexer.expect(b',')?;
+                Shape::Map(key, next(lexer)?)
             }
             "tuple" => {
-                let mut parts = vec![first];
-                while self.symbol(',') {
-                    parts.push(self.ty()?);
+                let mut parts = vec![*next(lexer)?];
+                while lexer.accept(b',')? {
+                    parts.push(*next(lexer)?);
                 }
-                CqlType::Tuple(parts)
+                Shape::Tuple(parts)
             }
-            _ => return Err(self.error(at, format!("unknown type {name}"))),
+            "vector" => {
+                let element = next(lexer)?;
+                lexer.expect(b',')?;
+                let size = lexer.name("the vector's number of elements")?;
+                let size = size
+                    .parse()
+                    .map_err(|_| lexer.error("expected the vector's number of elements"))?;
+                Shape::Vector(element, size)
+            }
+            other => return Err(lexer.error(format!("unknown type {other:?} with parameters"))),
         };
-        self.expect('>')?;
-        Ok(ty)
+        lexer.expect(b'>')?;
+        Ok(shape)
+    }
+
+    /// Looks user-defined types up.
+    pub(super) fn resolve(
+        &self,
+        udt: &mut dyn FnMut(Option<&str>, &str) -> Option<Arc<Udt>>,
+    ) -> Result<CqlType, SchemaError> {
+        let mut boxed = |t: &TypeText| t.resolve(udt).map(Box::new);
+        Ok(match &self.shape {
+            Shape::Scalar(ty) => ty.clone(),
+            Shape::Frozen(t) => CqlType::Frozen(boxed(t)?),
+            Shape::List(t) => CqlType::List(boxed(t)?),
+            Shape::Set(t) => CqlType::Set(boxed(t)?),
+            Shape::Map(k, v) => CqlType::Map(boxed(k)?, boxed(v)?),
+            Shape::Vector(t, n) => CqlType::Vector(boxed(t)?, *n),
+            Shape::Tuple(parts) => {
+                CqlType::Tuple(parts.iter().map(|t| t.resolve(udt)).collect::<Result<_, _>>()?)
+            }
+            Shape::Named(keyspace, name) => match udt(keyspace.as_deref(), name) {
+                Some(found) => CqlType::Udt(found),
+                None => {
+                    return Err(SchemaError {
+                        line: self.line,
+                        column: self.column,
+                        message: format!("unknown type {name:?}; is its CREATE TYPE in the schema file?"),
+                    });
+                }
+            },
+        })
+    }
+}
+
+/// A name as CQL needs it written: quoted unless it is a plain lower-case word.
+pub(super) fn quoted(name: &str) -> String {
+    let plain = name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        && CqlType::scalar(name).is_none();
+    if plain {
+        name.to_owned()
+    } else {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    }
+}
+
+impl fmt::Display for CqlType {
+    /// The type as CQL; `parse` reads it back.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match self {
+            CqlType::Ascii => "ascii",
+            CqlType::Bigint => "bigint",
+            CqlType::Blob => "blob",
+            CqlType::Boolean => "boolean",
+            CqlType::Counter => "counter",
+            CqlType::Date => "date",
+            CqlType::Decimal => "decimal",
+            CqlType::Double => "double",
+            CqlType::Duration => "duration",
+            CqlType::Float => "float",
+            CqlType::Inet => "inet",
+            CqlType::Int => "int",
+            CqlType::Smallint => "smallint",
+            CqlType::Text => "text",
+            CqlType::Time => "time",
+            CqlType::Timestamp => "timestamp",
+            CqlType::Timeuuid => "timeuuid",
+            CqlType::Tinyint => "tinyint",
+            CqlType::Uuid => "uuid",
+            CqlType::Varint => "varint",
+            CqlType::Frozen(t) => return write!(f, "frozen<{t}>"),
+            CqlType::List(t) => return write!(f, "list<{t}>"),
+            CqlType::Set(t) => return write!(f, "set<{t}>"),
+            CqlType::Map(k, v) => return write!(f, "map<{k}, {v}>"),
+            CqlType::Vector(t, n) => return write!(f, "vector<{t}, {n}>"),
+            CqlType::Tuple(parts) => {
+                f.write_str("tuple<")?;
+                for (i, part) in parts.iter().enumerate() {
+                    write!(f, "{}{part}", if i > 0 { ", " } else { "" })?;
+                }
+                return f.write_str(">");
+            }
+            CqlType::Udt(udt) => return f.write_str(&quoted(&udt.name)),
+            CqlType::Custom(class) => return write!(f, "'{}'", class.replace('\'', "''")),
+        };
+        f.write_str(word)
     }
 }
 
@@ -336,25 +339,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_recorded_schema_is_read() {
-        let path = format!("{}/fixtures/cassandra/schema.cql", env!("CARGO_MANIFEST_DIR"));
-        let schema = Schema::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
-        let wide = schema.find("shop.wide").unwrap();
-        assert_eq!(wide.key, ["tenant", "bucket", "at", "seq"]);
-        assert!(wide.columns.iter().any(|c| c.name == "note" && c.is_static));
-        let types = schema.find("types").unwrap();
-        assert_eq!(types.columns.len(), 29);
-        let column = |name: &str| &types.columns.iter().find(|c| c.name == name).unwrap().ty;
-        assert_eq!(*column("c_vector"), CqlType::Vector(Box::new(CqlType::Native("float".into())), 3));
-        assert!(matches!(column("c_fudt"), CqlType::Frozen(t) if matches!(&**t, CqlType::Udt(n, f) if n == "place" && f.len() == 2)));
-        assert!(column("c_list").empty_is_null() && !column("c_nested").empty_is_null());
-        assert_eq!(column("c_vector").floating(), Some("float"));
-        assert!(schema.find("other.types").is_none());
+    fn types_read_back_as_printed() {
+        let place = Arc::new(Udt {
+            name: "Pl \"ace".into(),
+            fields: vec![("city".into(), CqlType::Text)],
+        });
+        for text in [
+            "int",
+            "map<uuid, frozen<list<text>>>",
+            "frozen<tuple<int, text, frozen<set<inet>>>>",
+            "vector<float, 3>",
+            "frozen<\"Pl \"\"ace\">",
+            "'org.apache.cassandra.db.marshal.Foo'",
+        ] {
+            let ty = CqlType::parse_with(text, &mut |_, n| (n == place.name).then(|| place.clone())).unwrap();
+            assert_eq!(ty.to_string(), text);
+        }
+        assert_eq!(CqlType::parse("VarChar").unwrap(), CqlType::Text);
     }
 
     #[test]
-    fn errors_say_where() {
-        let error = Schema::parse("CREATE TABLE t (\n  a int PRIMARY KEY,\n  b list<strange>\n)").unwrap_err();
-        assert_eq!(error.to_string(), "3:10: unknown type strange");
+    fn what_is_no_type_is_refused_with_its_place() {
+        let deep = "list<".repeat(100_000);
+        for (text, at) in [
+            ("", 1),
+            ("list<int", 9),
+            ("map<int>", 8),
+            ("list<int>>", 10),
+            ("vector<float, x>", 15),
+            ("thing", 1),
+            ("int int", 5),
+            (deep.as_str(), 320),
+        ] {
+            let error = CqlType::parse(text).unwrap_err();
+            assert!((at..=at + 1).contains(&error.column), "{at} {error}");
+        }
     }
 }

@@ -4,11 +4,15 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 mod cql;
+mod cql_lexer;
 mod number;
 mod problem;
+mod schema;
 mod value;
 
-pub use cql::{CqlColumn, CqlTable, CqlType, Schema, SchemaError};
+pub use cql::{CqlType, MAX_TYPE_DEPTH, Udt};
+pub use cql_lexer::SchemaError;
 pub use number::{Decimal, Number, NumberRepr, NumberType};
 pub use problem::{Problem, ProblemKind};
+pub use schema::{Column, Order, Schema, Table};
 pub use value::{Timestamp, Value};

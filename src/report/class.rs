@@ -170,7 +170,11 @@ impl Counts {
 
     /// The number of divergences of this class and state.
     pub fn get(&self, class: Class, state: State) -> u64 {
-        self.0.get(&class).and_then(|states| states.get(&state)).copied().unwrap_or(0)
+        self.0
+            .get(&class)
+            .and_then(|states| states.get(&state))
+            .copied()
+            .unwrap_or(0)
     }
 
     /// The number of divergences of this class, whatever their state.
@@ -228,8 +232,18 @@ mod tests {
         counts.add(Class::Missing, State::Confirmed, 2);
         counts.add(Class::Missing, State::Racing, 1);
         counts.add(Class::Extra, State::Confirmed, 0);
-        assert_eq!(serde_json::to_string(&counts).unwrap(), r#"{"missing":{"confirmed":2,"racing":1}}"#);
-        assert_eq!((counts.total(), counts.of_class(Class::Missing), counts.of_state(State::Confirmed)), (3, 3, 2));
+        assert_eq!(
+            serde_json::to_string(&counts).unwrap(),
+            r#"{"missing":{"confirmed":2,"racing":1}}"#
+        );
+        assert_eq!(
+            (
+                counts.total(),
+                counts.of_class(Class::Missing),
+                counts.of_state(State::Confirmed)
+            ),
+            (3, 3, 2)
+        );
         assert_eq!(counts.mirrored().get(Class::Extra, State::Racing), 1);
         assert_eq!(counts.mirrored().mirrored(), counts);
     }

@@ -102,8 +102,20 @@ pub struct EqualityInForce {
 impl EqualityInForce {
     /// The box for an equality, with no notes.
     pub fn new(equality: Equality, empty_collections: Absent) -> EqualityInForce {
-        let Equality { numbers, field_order, absent, normalize } = equality;
-        EqualityInForce { numbers, field_order, absent, normalize, empty_collections, notes: Vec::new() }
+        let Equality {
+            numbers,
+            field_order,
+            absent,
+            normalize,
+        } = equality;
+        EqualityInForce {
+            numbers,
+            field_order,
+            absent,
+            normalize,
+            empty_collections,
+            notes: Vec::new(),
+        }
     }
 }
 
@@ -115,7 +127,7 @@ pub struct Coverage {
     pub leaves_total: u64,
     /// Leaves whose every record was read on both sides and compared.
     pub leaves_compared: u64,
-    /// Records read.
+    /// Records read, as the mapping makes them: an exploded document counts once for each of its rows.
     pub records: Pair<u64>,
     /// Bytes read, after decompression.
     pub bytes_read: Pair<u64>,
@@ -183,7 +195,12 @@ impl Sample {
     /// A sample of `total` divergences.
     pub fn new(items: Vec<Divergence>, total: u64) -> Sample {
         let shown = items.len() as u64;
-        Sample { shown, total, complete: shown >= total, items }
+        Sample {
+            shown,
+            total,
+            complete: shown >= total,
+            items,
+        }
     }
 }
 

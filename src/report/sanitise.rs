@@ -41,7 +41,10 @@ mod tests {
 
     #[test]
     fn escapes_what_could_deceive_and_nothing_else() {
-        assert_eq!(sanitise("a\x1b[31mb\u{202e}c\u{200b}\n\u{7f}\u{85}"), "a\\u001b[31mb\\u202ec\\u200b\\n\\u007f\\u0085");
+        assert_eq!(
+            sanitise("a\x1b[31mb\u{202e}c\u{200b}\n\u{7f}\u{85}"),
+            "a\\u001b[31mb\\u202ec\\u200b\\n\\u007f\\u0085"
+        );
         assert_eq!(sanitise("e\u{301}"), "e\\u0301");
         assert_eq!(sanitise("\u{e0041}"), "\\u{e0041}");
         assert_eq!(sanitise("é 漢字 العربية 😀 \\n"), "é 漢字 العربية 😀 \\n");

@@ -39,14 +39,23 @@ impl Shown {
     /// shown, so that the two texts differ as well.
     pub fn pair(values: Pair<&Value>) -> Pair<Shown> {
         let shown = values.map(Shown::new);
-        if shown.stable.text != shown.candidate.text || !(shown.stable.truncated || shown.candidate.truncated) {
+        if shown.stable.text != shown.candidate.text || !(shown.stable.truncated || shown.candidate.truncated)
+        {
             return shown;
         }
         let full = values.map(|value| bounded(value, usize::MAX).0);
-        let same = full.stable.chars().zip(full.candidate.chars()).take_while(|(a, b)| a == b).count();
+        let same = full
+            .stable
+            .chars()
+            .zip(full.candidate.chars())
+            .take_while(|(a, b)| a == b)
+            .count();
         let start = same.saturating_sub(CONTEXT_CHARS);
         values.zip(full).map(|(value, full)| {
-            let text = std::iter::once('…').chain(full.chars().skip(start)).take(SHOWN_CHARS).collect();
+            let text = std::iter::once('…')
+                .chain(full.chars().skip(start))
+                .take(SHOWN_CHARS)
+                .collect();
             Shown::cut(value, text, true)
         })
     }
@@ -108,7 +117,15 @@ fn write_value(value: &Value, out: &mut dyn Write) -> fmt::Result {
         Value::Duration { months, days, nanos } => write!(out, "{months}mo{days}d{nanos}ns"),
         Value::Uuid(bytes) => {
             let hex = hex::encode(bytes);
-            write!(out, "{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+            write!(
+                out,
+                "{}-{}-{}-{}-{}",
+                &hex[..8],
+                &hex[8..12],
+                &hex[12..16],
+                &hex[16..20],
+                &hex[20..]
+            )
         }
         Value::ObjectId(bytes) => out.write_str(&hex::encode(bytes)),
         Value::Inet(address) => write!(out, "{address}"),
@@ -196,7 +213,9 @@ fn write_hex(bytes: &[u8], out: &mut dyn Write) -> fmt::Result {
 /// ISO 8601 for the years 1 to 9999, nanoseconds since the epoch beyond them.
 fn write_timestamp(at: Timestamp, out: &mut dyn Write) -> fmt::Result {
     match jiff::Timestamp::from_nanosecond(at.0) {
-        Ok(iso) if (1..=9999).contains(&jiff::tz::TimeZone::UTC.to_datetime(*&iso).year()) => write!(out, "{iso}"),
+        Ok(iso) if (1..=9999).contains(&iso.to_zoned_datetime(jiff::tz::TimeZone::UTC).year()) => {
+            write!(out, "{iso}")
+        }
         _ => write!(out, "timestamp({}ns)", at.0),
     }
 }
@@ -214,7 +233,13 @@ fn write_date(days: i64, out: &mut dyn Write) -> fmt::Result {
 
 fn write_time(nanos: u64, out: &mut dyn Write) -> fmt::Result {
     let (seconds, fraction) = (nanos / 1_000_000_000, nanos % 1_000_000_000);
-    write!(out, "{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)?;
+    write!(
+        out,
+        "{:02}:{:02}:{:02}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    )?;
     if fraction > 0 {
         write!(out, ".{}", format!("{fraction:09}").trim_end_matches('0'))?;
     }
@@ -233,26 +258,75 @@ mod tests {
     #[test]
     fn literals() {
         let int = |n| Value::Number(Number::int(n, NumberType::Int32));
-        assert_eq!(text(Value::Text("a\"b\\\n\u{202e}".into())), r#""a\"b\\\n\u202e""#);
-        assert_eq!(text(Value::Number(Number::double(1.0, NumberType::Double))), "1.0");
-        assert_eq!(text(Value::Bytes { subtype: 0, bytes: vec![0, 255] }), "0x00ff");
-        assert_eq!(text(Value::Bytes { subtype: 5, bytes: vec![1] }), "binary(5,0x01)");
+        assert_eq!(
+            text(Value::Text("a\"b\\\n\u{202e}".into())),
+            r#""a\"b\\\n\u202e""#
+        );
+        assert_eq!(
+            text(Value::Number(Number::double(1.0, NumberType::Double))),
+            "1.0"
+        );
+        assert_eq!(
+            text(Value::Bytes {
+                subtype: 0,
+                bytes: vec![0, 255]
+            }),
+            "0x00ff"
+        );
+        assert_eq!(
+            text(Value::Bytes {
+                subtype: 5,
+                bytes: vec![1]
+            }),
+            "binary(5,0x01)"
+        );
         assert_eq!(text(Value::ObjectId([0xab; 12])), "abababababababababababab");
-        assert_eq!(text(Value::Uuid([0x12; 16])), "12121212-1212-1212-1212-121212121212");
-        assert_eq!(text(Value::Timestamp(Timestamp::from_millis(1_700_000_000_123))), "2023-11-14T22:13:20.123Z");
-        assert_eq!(text(Value::Timestamp(Timestamp::from_millis(i64::MIN))), "timestamp(-9223372036854775808000000ns)");
-        assert_eq!(text(Value::Timestamp(Timestamp(-377_705_023_201_000_000_000))), "timestamp(-377705023201000000000ns)");
-        assert_eq!((text(Value::Date(0)), text(Value::Date(i64::MAX))), ("1970-01-01".into(), "date(9223372036854775807d)".into()));
+        assert_eq!(
+            text(Value::Uuid([0x12; 16])),
+            "12121212-1212-1212-1212-121212121212"
+        );
+        assert_eq!(
+            text(Value::Timestamp(Timestamp::from_millis(1_700_000_000_123))),
+            "2023-11-14T22:13:20.123Z"
+        );
+        assert_eq!(
+            text(Value::Timestamp(Timestamp::from_millis(i64::MIN))),
+            "timestamp(-9223372036854775808000000ns)"
+        );
+        assert_eq!(
+            text(Value::Timestamp(Timestamp(-377_705_023_201_000_000_000))),
+            "timestamp(-377705023201000000000ns)"
+        );
+        assert_eq!(
+            (text(Value::Date(0)), text(Value::Date(i64::MAX))),
+            ("1970-01-01".into(), "date(9223372036854775807d)".into())
+        );
         assert_eq!(text(Value::Date(-800_000)), "date(-800000d)");
         assert_eq!(text(Value::Time(86_399_500_000_000)), "23:59:59.5");
-        assert_eq!(text(Value::Duration { months: 1, days: -2, nanos: 3 }), "1mo-2d3ns");
+        assert_eq!(
+            text(Value::Duration {
+                months: 1,
+                days: -2,
+                nanos: 3
+            }),
+            "1mo-2d3ns"
+        );
         assert_eq!(text(Value::Set(vec![int(1), int(2)])), "set[1,2]");
         assert_eq!(
-            text(Value::Document(vec![("a".into(), Value::List(vec![Value::Null, int(1)])), ("b".into(), Value::MinKey)])),
+            text(Value::Document(vec![
+                ("a".into(), Value::List(vec![Value::Null, int(1)])),
+                ("b".into(), Value::MinKey)
+            ])),
             r#"{"a":[null,1],"b":minkey}"#
         );
         assert_eq!(text(Value::Map(vec![(int(1), Value::Bool(true))])), "{1:true}");
-        assert_eq!(text(Value::Code { code: "f()".into(), scope: Some(vec![]) }), r#"code("f()",{})"#);
+        assert_eq!(
+            text(Value::Code {
+                code: "f()".into(),
+                scope: Some(vec![])
+            }),
+            r#"code("f()",{})"#
+        );
     }
 
     #[test]
@@ -268,8 +342,12 @@ mod tests {
 
     #[test]
     fn long_values_that_differ_look_different() {
-        let [a, b] = ["a", "b"].map(|end| Value::Text(format!("{}{end}{}", "x".repeat(5000), "y".repeat(5000))));
-        let shown = Shown::pair(Pair { stable: &a, candidate: &b });
+        let [a, b] =
+            ["a", "b"].map(|end| Value::Text(format!("{}{end}{}", "x".repeat(5000), "y".repeat(5000))));
+        let shown = Shown::pair(Pair {
+            stable: &a,
+            candidate: &b,
+        });
         assert_ne!(shown.stable.text, shown.candidate.text);
         assert!(shown.stable.text.starts_with("…xxxx") && shown.stable.text.ends_with('…'));
         assert!(shown.stable.truncated && shown.candidate.truncated);

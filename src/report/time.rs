@@ -31,7 +31,8 @@ pub(crate) mod instant {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Timestamp, D::Error> {
         let text = String::deserialize(d)?;
-        text.parse().map_err(|_| D::Error::custom(format!("`{text}` is not an RFC 3339 time")))
+        text.parse()
+            .map_err(|_| D::Error::custom(format!("`{text}` is not an RFC 3339 time")))
     }
 }
 
@@ -56,11 +57,15 @@ impl Expires {
                 .parse::<Date>()
                 .ok()
                 .and_then(|day| day.checked_add(1.day()).ok())
-                .and_then(|next| TimeZone::UTC.to_timestamp(next.to_datetime(jiff::civil::Time::midnight())).ok()),
+                .and_then(|next| next.to_zoned_datetime(TimeZone::UTC).ok())
+                .map(|midnight| midnight.timestamp()),
             Err(_) => None,
         };
         match at {
-            Some(at) => Ok(Expires { text: text.to_owned(), at }),
+            Some(at) => Ok(Expires {
+                text: text.to_owned(),
+                at,
+            }),
             None => Err(format!(
                 "expiry `{text}` is neither a day such as 2026-12-31 nor an instant such as 2026-12-31T18:00:00Z"
             )),
@@ -106,9 +111,15 @@ mod tests {
         let expires = Expires::parse("2026-12-31").unwrap();
         assert!(!expires.passed("2026-12-31T23:59:59.999Z".parse().unwrap()));
         assert!(expires.passed("2027-01-01T00:00:00Z".parse().unwrap()));
-        assert_eq!(Expires::parse("2026-12-31T18:00:00Z").unwrap().at().to_string(), "2026-12-31T18:00:00Z");
+        assert_eq!(
+            Expires::parse("2026-12-31T18:00:00Z").unwrap().at().to_string(),
+            "2026-12-31T18:00:00Z"
+        );
         for bad in ["soon", "2026-13-01", "2026-12-31 noon", ""] {
-            assert!(Expires::parse(bad).unwrap_err().contains("neither a day"), "{bad}");
+            assert!(
+                Expires::parse(bad).unwrap_err().contains("neither a day"),
+                "{bad}"
+            );
         }
     }
 }

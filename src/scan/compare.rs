@@ -16,6 +16,7 @@ use crate::report::{
     FieldDifference, IgnoredField, KeyPart, LossyExport, Position, Sample, Shown, State, Subject, ToleranceUsed,
     divergence_id,
 };
+use crate::canon::cell::{ColumnVerdict, LossKind};
 use crate::source::Format;
 use crate::store::{SortBudget, SortError, Sorter};
 use crate::{Pair, Side};
@@ -60,7 +61,7 @@ pub fn scan<E>(
         run_pass(&mut feeds, &mut workers, monitor, Some(until), |(digesters, parts), side, chunk| {
             let part = &mut parts[side];
             lanes[side].each_record(&chunk, &mut digesters[side], |digester, _, _| part.add(digester));
-            lanes[side].count_loss(&chunk, typed, part.loss());
+            part.count_loss(lanes[side], &chunk, typed);
             part.flush(side, chunk.data.len() as u64, &mut shared.lock().expect("no worker panics here"), true);
         });
         tally = shared.into_inner().expect("no worker panics here");
@@ -116,7 +117,7 @@ pub fn reconcile(
         let suspects = Suspects::find(tally, means.hasher);
         let aside = fetch(lanes, &suspects, means.threads, means.monitor, means.dir, means.budget)?;
         let judge =
-            MappingJudge::new(&prepared.compare, prepared.sides.as_ref().zip(lanes.map(|l| &l.namespace)));
+            MappingJudge::new(&prepared.compare, prepared.equality, prepared.sides.as_ref().zip(lanes.map(|l| &l.namespace)));
         let unread = Pair::from_fn(|side| tally.unread.iter().any(|u| u.side == side));
         join(lanes, aside, &judge, &mut |mut finding| {
             doubt(&mut finding, unread);
@@ -309,32 +310,34 @@ fn ignored(compare: &Compare) -> Vec<IgnoredField> {
 fn lossy(prepared: &Prepared, tally: &Tally) -> Vec<LossyExport> {
     let mut out = Vec::new();
     for (side, counts) in tally.counts.as_ref().into_sides() {
-        let config = &prepared.sides[side];
-        let layout = prepared.lanes[side].namespace.layout.as_ref();
-        for (column, loss) in counts.loss.columns() {
-            let mut tell = |kind: &str, cells: u64, how: &str| {
-                let (column, kind, how_to_fix) = (column.to_owned(), kind.to_owned(), how.to_owned());
-                out.push(LossyExport { side, column, kind, cells, how_to_fix });
+        if counts.guessed > 0 {
+            out.push(LossyExport {
+                side,
+                column: "(all numbers)".to_owned(),
+                kind: "number_types".to_owned(),
+                cells: counts.guessed,
+                how_to_fix: "export again with mongoexport --jsonFormat=canonical".to_owned(),
+            });
+        }
+        let lane = &prepared.lanes[side];
+        let Some(mut scan) = lane.loss_scan() else { continue };
+        scan.restore(&counts.loss);
+        let verdict = scan.verdict(prepared.sides[side].precision());
+        let remedy = verdict.remedy;
+        for (column, verdict) in verdict.columns {
+            let index = lane.namespace.layout.as_ref().and_then(|l| l.columns.iter().position(|c| c.name == column));
+            let seen = index.and_then(|i| scan.counts(i)).unwrap_or_default();
+            let (word, kind) = match verdict {
+                ColumnVerdict::Exact => continue,
+                ColumnVerdict::Unproven(kind) => ("unproven ", kind),
+                ColumnVerdict::Lossy(kind) => ("", kind),
             };
-            if loss.null_or_empty > 0 {
-                tell(
-                    "null_or_empty",
-                    loss.null_or_empty,
-                    "export again with a null token that no text has, such as COPY ... WITH NULL='__null__', and say null = \"__null__\"",
-                );
-            }
-            let ty = layout.and_then(|l| l.columns.iter().find(|c| c.name == column)).and_then(|c| c.ty.0.as_ref());
-            let floating = ty.and_then(crate::model::CqlType::floating).unwrap_or("double");
-            if loss.roundable > 0 && loss.precise == 0 && !config.declares_exact(floating) {
-                tell(
-                    "rounded_floats",
-                    loss.roundable,
-                    "export again with COPY ... WITH FLOATPRECISION=9 AND DOUBLEPRECISION=17; if it was, say float_precision = 9 and double_precision = 17",
-                );
-            }
-            if loss.untyped_numbers > 0 {
-                tell("number_types", loss.untyped_numbers, "export again with mongoexport --jsonFormat=canonical");
-            }
+            let (kind, cells) = match kind {
+                LossKind::NullOrEmpty => ("null_or_empty", seen.ambiguous),
+                LossKind::Rounded => ("rounded", seen.numbers),
+                LossKind::FarTimestamp => ("far_timestamp", seen.far),
+            };
+            out.push(LossyExport { side, column, kind: format!("{word}{kind}"), cells, how_to_fix: format!("export again with {remedy}") });
         }
     }
     out

@@ -54,7 +54,7 @@ pub fn compile(
         let schema_says = || {
             let column = |n: &Namespace, path: &Option<String>| {
                 let layout = n.layout.as_ref()?;
-                layout.columns.iter().find(|c| Some(&c.name) == path.as_ref())?.ty.0.as_ref().map(|t| t.empty_is_null())
+                Some(layout.column(path.as_deref()?)?.non_frozen_collection)
             };
             sides.zip(field.paths.as_ref()).into_sides().iter().any(|(_, (n, path))| column(n, path) == Some(true))
         };
@@ -85,7 +85,7 @@ pub fn compile(
     for column in sides.into_sides().iter().filter_map(|(_, n)| n.layout.as_ref()).flat_map(|l| &l.columns) {
         let named = |r: &Rule| r.name == column.name || r.path.as_ref() == Some(&column.name);
         let foreign = compare.fields.iter().any(|f| [&f.paths.stable, &f.paths.candidate].contains(&&Some(column.name.clone())));
-        if column.ty.0.as_ref().is_some_and(|t| t.empty_is_null()) && !foreign && !rules.iter().any(named) {
+        if column.non_frozen_collection && !foreign && !rules.iter().any(named) {
             rules.push(Rule {
                 name: column.name.clone(),
                 path: Some(column.name.clone()),

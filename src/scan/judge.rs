@@ -1,31 +1,52 @@
 //! Judgements at drill-down: the mapping's tolerances, and what a lossy export explains.
 
-use crate::Pair;
-use crate::canon::without_types;
+use crate::{Pair, Side};
+use crate::canon::cell::{LossKind, Precision, RawCell};
+use crate::canon::{Equality, without_types};
 use crate::config::SideConfig;
+use crate::mapping::OwnedCell;
 use crate::diff::Judge;
 use crate::mapping::{Captured, Compare, Tolerance};
 use crate::model::Value;
-use crate::source::{Format, Namespace};
+use crate::source::{CsvLayout, Format, Namespace};
 
 /// Judges by one compare's mapping.
 #[derive(Debug)]
 pub struct MappingJudge {
     tolerances: Vec<Option<(Tolerance, String)>>,
-    /// Per side: whether numbers may have been rounded by the export, and whether their types are guessed.
-    rounded: Pair<bool>,
+    equality: Equality,
+    /// Per side: how cells are laid out, how precisely numbers were exported, and whether their types are guessed.
+    layouts: Pair<Option<CsvLayout>>,
+    precision: Pair<Precision>,
     guessed: Pair<bool>,
 }
 
 impl MappingJudge {
     /// A judge for a compare of two namespaces.
-    pub fn new(compare: &Compare, sides: Pair<(&SideConfig, &Namespace)>) -> MappingJudge {
+    pub fn new(compare: &Compare, equality: Equality, sides: Pair<(&SideConfig, &Namespace)>) -> MappingJudge {
         let tolerance = |f: &crate::mapping::Field| Some((f.tolerance.clone()?, f.reason.clone().unwrap_or_default()));
         MappingJudge {
             tolerances: compare.fields.iter().map(tolerance).collect(),
-            rounded: sides.map(|(config, _)| !(config.declares_exact("double") && config.declares_exact("float"))),
+            equality,
+            layouts: sides.map(|(_, namespace)| namespace.layout.clone()),
+            precision: sides.map(|(config, _)| config.precision().unwrap_or_default()),
             guessed: sides.map(|(_, namespace)| namespace.format == Format::Ndjson),
         }
+    }
+}
+
+impl MappingJudge {
+    fn explains(&self, side: Side, cell: &OwnedCell, other: Option<&Value>) -> Option<String> {
+        let layout = self.layouts[side].as_ref()?;
+        let OwnedCell { column, text, quoted, escaped } = cell;
+        let column = layout.column(column)?;
+        let raw = RawCell { text, quoted: *quoted, escaped: *escaped, column, dialect: &layout.dialect };
+        let lost = match raw.explains(other, self.precision[side], self.equality)? {
+            LossKind::NullOrEmpty => "null and empty text look the same in this export",
+            LossKind::Rounded => "the export rounds numbers; the exact value rounds to what it says",
+            LossKind::FarTimestamp => "the export may be a millisecond off so far from 1970",
+        };
+        Some(lost.to_owned())
     }
 }
 
@@ -40,10 +61,8 @@ impl Judge for MappingJudge {
         let values = fields.map(value);
         for (side, field) in fields.into_sides() {
             let Some(cell) = field.and_then(|f| f.cell.as_ref()) else { continue };
-            let explained = cell.explains(values[side].as_ref(), values[side.other()].as_ref());
-            let rounding = explained.as_ref().is_some_and(|e| e.contains("rounds"));
-            if explained.is_some() && (!rounding || self.rounded[side]) {
-                return explained;
+            if let Some(lost) = self.explains(side, cell, values[side.other()].as_ref()) {
+                return Some(lost);
             }
         }
         if (self.guessed.stable || self.guessed.candidate)

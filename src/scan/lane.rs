@@ -2,8 +2,8 @@
 
 use crate::Side;
 use crate::canon::RawRecord;
-use crate::canon::csv::{Loss, LossScan};
-use crate::canon::ejson::bare_numbers;
+use crate::canon::cell::LossScan;
+use crate::canon::ejson::is_relaxed;
 use crate::diff::{Drilled, Place};
 use crate::mapping::{Depth, Digester, Projection};
 use crate::source::{Chunk, FileSource, Format, Namespace};
@@ -86,23 +86,22 @@ impl Lane {
         Digester::new(&self.projection, depth)
     }
 
-    /// Counts in what the cells and numbers of a chunk may have lost in their export.
-    pub fn count_loss(&self, chunk: &Chunk, typed: bool, loss: &mut LossScan) {
-        let layout = self.namespace.layout.as_deref();
-        let counts = match &self.namespace.format {
-            Format::Bson => false,
-            Format::Ndjson => typed,
-            Format::Csv(_) => layout.is_some_and(|t| t.columns.iter().any(|c| !c.ty.is_untyped())),
-        };
-        if counts {
-            self.source.each_record(&self.namespace, chunk, |_, _, raw| match raw {
-                RawRecord::Row(row) => loss.row(&row),
-                RawRecord::Json(text) => {
-                    let untyped_numbers = bare_numbers(text);
-                    loss.add("(all numbers)", Loss { untyped_numbers, ..Loss::default() });
-                }
-                RawRecord::Bson(_) => {}
+    /// A scan for what the export of this lane may have lost, if it is one that can lose anything.
+    pub fn loss_scan(&self) -> Option<LossScan> {
+        let layout = self.namespace.layout.as_ref()?;
+        layout.typed().then(|| LossScan::new(&layout.columns, &layout.dialect))
+    }
+
+    /// Lets `loss` look at every cell of a chunk; returns how many JSON documents hold numbers whose type is a guess.
+    pub fn count_loss(&self, chunk: &Chunk, typed: bool, loss: &mut Option<LossScan>) -> u64 {
+        let mut guessed = 0;
+        if loss.is_some() || typed && self.namespace.format == Format::Ndjson {
+            self.source.each_record(&self.namespace, chunk, |_, _, raw| match (raw, &mut *loss) {
+                (RawRecord::Row(row), Some(loss)) => row.count_loss(loss),
+                (RawRecord::Json(text), _) => guessed += u64::from(is_relaxed(text)),
+                _ => {}
             });
         }
+        guessed
     }
 }

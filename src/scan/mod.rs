@@ -1,5 +1,6 @@
 //! Scanning and reconciling: reads both sides, adds digests up, fetches what differs.
 
+mod check;
 mod compare;
 mod compile;
 mod judge;

@@ -16,7 +16,6 @@ use crate::store::{PartHeader, SortBudget, SortError, create_private_dir, read_p
 use crate::verdict::{Evidence, Exit, Policy, PolicyError, decide};
 use crate::{Pair, Side};
 use jiff::Timestamp;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -115,7 +114,7 @@ impl Session {
                 .map_err(|source| SessionError::Source { side, source })
         })?;
         let compares: Vec<Compare> = match &config.compares[..] {
-            [] => discover(&sources)?,
+            [] => discover(&sources, &config.default_key)?,
             compares => compares.to_vec(),
         };
         if let Some(unknown) = choices.only.iter().find(|o| !compares.iter().any(|c| c.name == **o)) {
@@ -352,6 +351,25 @@ impl Session {
         Ok(report)
     }
 
+    /// The compares, made ready.
+    pub(super) fn prepared_compares(&self) -> impl Iterator<Item = &Prepared> {
+        self.prepared.iter()
+    }
+
+    /// Checks that a plan fits this session, and works under it from now on.
+    pub fn follow(self, plan: Plan, choices: &Choices, spool: &Path) -> Result<Session, SessionError> {
+        let seed = u64::from_str_radix(&plan.seed, 16)
+            .map_err(|_| SessionError::Usage("the plan's seed is no hex number".to_owned()))?;
+        let choices = Choices { seed: Some(seed), slices: None, only: choices.only.clone() };
+        let mut session = Session::open(self.config, self.policy, &choices, spool)?;
+        if session.plan.question() != plan.question() {
+            let message = "the plan was made for another configuration, mapping or pair of stores (or they have changed since)";
+            return Err(SessionError::Usage(message.to_owned()));
+        }
+        session.plan = plan;
+        Ok(session)
+    }
+
     fn compare_run(&self, index: usize, prepared: &Prepared, tally: &Tally) -> CompareRun {
         let planned = Pair::from_fn(|side| {
             self.plan.slices.iter().filter(|s| s.compare == index && s.side == side).count() as u64
@@ -376,11 +394,6 @@ impl Session {
             digest: None,
         }
     }
-
-    /// Looks at one record of a compare on both sides as it stands now.
-    pub fn prepared(&self, compare: &str) -> Option<&Prepared> {
-        self.prepared.iter().find(|p| p.compare.name == compare)
-    }
 }
 
 fn audit_id(plan: &Plan, started: Timestamp) -> String {
@@ -388,17 +401,17 @@ fn audit_id(plan: &Plan, started: Timestamp) -> String {
 }
 
 /// Without configuration: namespaces of the same name, or the only one of each side.
-fn discover(sources: &Pair<Arc<FileSource>>) -> Result<Vec<Compare>, SessionError> {
+fn discover(sources: &Pair<Arc<FileSource>>, key: &[String]) -> Result<Vec<Compare>, SessionError> {
     let names = sources.as_ref().map(|s| s.namespaces().iter().map(|n| n.name.clone()).collect::<Vec<_>>());
     if let ([stable], [candidate]) = (&names.stable[..], &names.candidate[..]) {
         let namespaces = Pair { stable: stable.clone(), candidate: candidate.clone() };
-        return Ok(vec![Compare::plain(stable.clone(), namespaces, Vec::new())]);
+        return Ok(vec![Compare::plain(stable.clone(), namespaces, key.to_vec())]);
     }
     let shared: Vec<Compare> = names
         .stable
         .iter()
         .filter(|n| names.candidate.contains(n))
-        .map(|n| Compare::plain(n.clone(), Pair { stable: n.clone(), candidate: n.clone() }, Vec::new()))
+        .map(|n| Compare::plain(n.clone(), Pair { stable: n.clone(), candidate: n.clone() }, key.to_vec()))
         .collect();
     let alone = |side: Side| {
         let other = &names[side.other()];

@@ -1,7 +1,10 @@
 //! What a scan adds up: leaves, sketch, column digests and counts. Parts merge in any order to the same whole.
 
+use crate::canon::cell::{LossScan, LossState};
 use crate::digest::{Capsule, Columns, Item, KeyHash, LEAVES, Leaves, RecordHash, Sketch};
+use super::lane::Lane;
 use crate::mapping::Digester;
+use crate::source::Chunk;
 use crate::{Pair, Side};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
@@ -33,17 +36,20 @@ pub struct Counts {
     pub null_keys: u64,
     /// Unmapped fields met under `unmapped = "report"`.
     pub unmapped: BTreeMap<String, u64>,
+    /// JSON documents with numbers whose type is a guess.
+    pub guessed: u64,
     /// What a text export may have lost.
-    pub loss: crate::canon::csv::LossScan,
+    pub loss: LossState,
 }
 
 impl Counts {
     /// Adds another part of the same side.
     pub fn merge(&mut self, other: &Counts) {
-        let Counts { records, bytes, problems, null_keys, unmapped, loss } = other;
+        let Counts { records, bytes, problems, null_keys, unmapped, guessed, loss } = other;
         self.records += records;
         self.bytes += bytes;
         self.null_keys += null_keys;
+        self.guessed += guessed;
         for (ours, theirs) in [(&mut self.problems, problems), (&mut self.unmapped, unmapped)] {
             for (name, n) in theirs {
                 *ours.entry(name.clone()).or_default() += n;
@@ -114,6 +120,7 @@ pub struct Part {
     order: Vec<(u64, usize)>,
     keys: Vec<(KeyHash, RecordHash)>,
     items: Vec<Item>,
+    loss: Option<LossScan>,
 }
 
 impl Part {
@@ -163,15 +170,21 @@ impl Part {
         self.items.clear();
     }
 
-    /// Lets a row count what its cells may have lost in the export.
-    pub fn loss(&mut self) -> &mut crate::canon::csv::LossScan {
-        &mut self.counts.loss
+    /// Counts in what the export of a chunk may have lost.
+    pub fn count_loss(&mut self, lane: &Lane, chunk: &Chunk, typed: bool) {
+        if self.loss.is_none() {
+            self.loss = lane.loss_scan();
+        }
+        self.counts.guessed += lane.count_loss(chunk, typed, &mut self.loss);
     }
 
     /// Hands over counts and column digests; the part is empty afterwards.
     pub fn drain(&mut self, side: Side, digester: &mut Digester, shared: &mut Tally) {
         for (name, n) in digester.take_reported() {
             *self.counts.unmapped.entry(name).or_default() += n;
+        }
+        if let Some(loss) = &mut self.loss {
+            self.counts.loss.merge(&loss.take_state());
         }
         shared.counts[side].merge(&self.counts);
         shared.columns[side].merge(&self.columns);

@@ -4,8 +4,8 @@ use super::framing::{self, CsvLayout};
 use super::open::{Compression, compression, open_at};
 use super::stream::{Chunk, ChunkStream};
 use super::{SourceError, archive};
-use crate::canon::RawRecord;
-use crate::canon::csv::{Dialect, DialectKind, Table, parse_header};
+use crate::canon::csv::{Dialect, DialectKind};
+use crate::canon::{Layout, RawRecord};
 use crate::model::Schema;
 use std::collections::BTreeMap;
 use std::fs;
@@ -277,7 +277,7 @@ impl FileSource {
             })?;
             header_len = header;
             engine = match dialect.kind {
-                DialectKind::Rfc4180 if table.columns.iter().all(|c| c.ty.is_untyped()) => Engine::Unknown,
+                DialectKind::Rfc4180 if !table.typed() => Engine::Unknown,
                 _ => Engine::Cassandra,
             };
             layout = Some(Arc::new(table));
@@ -402,7 +402,11 @@ fn format_of(path: &Path, head: &[u8], options: &OpenOptions) -> Result<Format, 
     let looks_like_bson =
         || crate::canon::bson::record_len(head).ok().flatten().is_some_and(|n| head.len() < n || head[n - 1] == 0);
     let text = |delimiter: u8| {
-        let mut dialect = Dialect::new(options.dialect.unwrap_or(DialectKind::Rfc4180));
+        let mut dialect = match options.dialect.unwrap_or(DialectKind::Rfc4180) {
+            DialectKind::Rfc4180 => Dialect::rfc4180(),
+            DialectKind::Cqlsh => Dialect::cqlsh(""),
+            DialectKind::Dsbulk => Dialect::dsbulk(),
+        };
         dialect.delimiter = options.delimiter.unwrap_or(delimiter);
         if let Some(null) = &options.null {
             dialect.null = Some(null.clone());
@@ -436,12 +440,13 @@ fn csv_table(
     head: &[u8],
     dialect: &Dialect,
     schema: Option<&Schema>,
-) -> Result<(Table, u64), String> {
+) -> Result<(Layout, u64), String> {
     if head.is_empty() {
         return Err("the file is empty; expected a header line".to_owned());
     }
     let end = dialect.record_end(head, 0).unwrap_or(head.len());
-    let columns = parse_header(&head[..end], dialect).map_err(|p| p.detail().to_owned())?;
-    let table = schema.and_then(|s| s.find(name));
-    Ok((Table::new(columns, dialect.clone(), table), end as u64))
+    let columns = dialect.parse_header(&head[..end]).map_err(|p| p.detail().to_owned())?;
+    let (keyspace, table) = name.rsplit_once('.').map_or((None, name), |(k, t)| (Some(k), t));
+    let table = schema.and_then(|s| s.table(keyspace, table));
+    Ok((Layout::new(columns, dialect.clone(), table), end as u64))
 }

@@ -1,18 +1,18 @@
 //! Where records end, and how the bytes of a record become one.
 
 use super::{Chunk, Format};
-use crate::canon::csv::{Row, Table};
-use crate::canon::{RawRecord, bson};
+use crate::canon::csv::Dialect;
+use crate::canon::{Layout, RawRecord, Row, bson};
 use crate::model::Problem;
 use std::sync::Arc;
 
 /// Header and column types of a text file's rows.
-pub type CsvLayout = Arc<Table>;
+pub type CsvLayout = Arc<Layout>;
 
 /// The end of the record that starts at `from`; `None` if it is not all in `buf`.
 pub(super) fn record_end(
     format: &Format,
-    layout: Option<&Table>,
+    layout: Option<&Layout>,
     buf: &[u8],
     from: usize,
 ) -> Result<Option<usize>, Problem> {
@@ -31,7 +31,7 @@ pub(super) fn open_ended(format: &Format) -> bool {
 /// Calls `visit` for each record of a chunk: offset in the stream, bytes, record. Blank lines are no records.
 pub(super) fn each_record<'a>(
     format: &Format,
-    layout: Option<&'a Table>,
+    layout: Option<&'a Layout>,
     chunk: &'a Chunk,
     mut visit: impl FnMut(u64, &'a [u8], RawRecord<'a>),
 ) {
@@ -51,7 +51,7 @@ pub(super) fn each_record<'a>(
 }
 
 /// The record in `bytes`; `None` for a blank line.
-pub(super) fn record<'a>(format: &Format, layout: Option<&'a Table>, bytes: &'a [u8]) -> Option<RawRecord<'a>> {
+pub(super) fn record<'a>(format: &Format, layout: Option<&'a Layout>, bytes: &'a [u8]) -> Option<RawRecord<'a>> {
     match format {
         Format::Bson => Some(RawRecord::Bson(bytes)),
         Format::Ndjson => {
@@ -59,9 +59,8 @@ pub(super) fn record<'a>(format: &Format, layout: Option<&'a Table>, bytes: &'a 
             (!text.is_empty()).then_some(RawRecord::Json(text))
         }
         Format::Csv(_) => {
-            let line = bytes.strip_suffix(b"\n").map_or(bytes, |l| l.strip_suffix(b"\r").unwrap_or(l));
-            let table = layout?;
-            (!line.is_empty() || table.columns.len() == 1).then_some(RawRecord::Row(Row { table, line }))
+            let layout = layout?;
+            (!Dialect::is_blank(bytes)).then_some(RawRecord::Row(Row { layout, record: bytes }))
         }
     }
 }

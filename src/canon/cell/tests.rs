@@ -1,0 +1,147 @@
+//! The recordings against what was inserted, cells of every dialect, hostile cells, and the two forms against each other.
+
+mod hostile;
+mod loss;
+mod recorded;
+mod written;
+
+use super::*;
+use crate::model::{Number, Schema};
+use num_bigint::BigInt;
+
+const SCHEMA: &str = include_str!("../../../fixtures/cassandra/schema.cql");
+
+/// A recorded file: its columns and its records.
+struct File {
+    dialect: Dialect,
+    columns: Vec<ColumnSpec>,
+    records: Vec<Vec<u8>>,
+}
+
+impl File {
+    fn of(table: &str, text: &[u8], null: &str) -> File {
+        let schema = Schema::parse(SCHEMA).unwrap();
+        let table = schema.table(Some("shop"), table).unwrap();
+        let dialect = Dialect::cqlsh(null);
+        let mut records = Vec::new();
+        let mut at = 0;
+        while at < text.len() {
+            let end = dialect.record_end(text, at).unwrap();
+            records.push(text[at..end].to_vec());
+            at = end;
+        }
+        let header = dialect.parse_header(&records.remove(0)).unwrap();
+        let columns = header
+            .iter()
+            .map(|c| ColumnSpec::of_table(table, c).unwrap())
+            .collect();
+        File {
+            dialect,
+            columns,
+            records,
+        }
+    }
+
+    fn each(&self, mut visit: impl FnMut(usize, usize, RawCell<'_>)) {
+        let mut cells = Vec::new();
+        for (row, record) in self.records.iter().enumerate() {
+            self.dialect.split(record, &mut cells).unwrap();
+            self.dialect.check_width(&cells, self.columns.len()).unwrap();
+            for (i, span) in cells.iter().enumerate() {
+                visit(
+                    row,
+                    i,
+                    RawCell::new(record, *span, &self.columns[i], &self.dialect),
+                );
+            }
+        }
+    }
+
+    fn losses(&self) -> LossScan {
+        let mut scan = LossScan::new(&self.columns, &self.dialect);
+        self.each(|_, i, cell| scan.cell(i, &cell));
+        scan
+    }
+}
+
+fn wide() -> File {
+    File::of("wide", include_bytes!("../../../fixtures/cassandra/wide.csv"), "")
+}
+
+fn types() -> File {
+    File::of(
+        "types",
+        include_bytes!("../../../fixtures/cassandra/types.csv"),
+        "",
+    )
+}
+
+fn types_exact() -> File {
+    File::of(
+        "types",
+        include_bytes!("../../../fixtures/cassandra/types_exact.csv"),
+        "__null__",
+    )
+}
+
+fn bytes(value: &Value, equality: Equality) -> Vec<u8> {
+    let mut out = Encoder::new(equality);
+    out.value(value).unwrap();
+    out.bytes().to_vec()
+}
+
+fn typed() -> Equality {
+    Equality {
+        numbers: Numbers::Typed,
+        ..Equality::default()
+    }
+}
+
+fn text(s: &str) -> Value {
+    Value::Text(s.into())
+}
+
+fn int(v: i64, ty: NumberType) -> Value {
+    Value::Number(Number::int(v, ty))
+}
+
+fn double(v: f64) -> Value {
+    Value::Number(Number::double(v, NumberType::Double))
+}
+
+fn decimal(unscaled: i64, exponent: i64) -> Value {
+    Value::Number(Number::decimal(
+        BigInt::from(unscaled),
+        exponent,
+        NumberType::Decimal,
+    ))
+}
+
+/// Reads one cell as the only cell of its record.
+fn read(dialect: &Dialect, column: &ColumnSpec, record: &str) -> Result<Value, Problem> {
+    let mut cells = Vec::new();
+    dialect.split(record.as_bytes(), &mut cells)?;
+    assert_eq!(cells.len(), 1, "{record}");
+    let cell = RawCell::new(record.as_bytes(), cells[0], column, dialect);
+    let value = cell.to_value();
+    let mut out = Encoder::new(typed());
+    let encoded = cell.encode(&mut out);
+    assert_eq!(encoded.as_ref().err(), value.as_ref().err());
+    if let Ok(value) = &value {
+        assert_eq!(out.bytes(), bytes(value, typed()));
+    }
+    value
+}
+
+fn column(ty: &str) -> ColumnSpec {
+    let place = std::sync::Arc::new(crate::model::Udt {
+        name: "place".into(),
+        fields: vec![
+            ("city".into(), CqlType::Text),
+            ("odd: name".into(), CqlType::Int),
+            ("zip".into(), CqlType::Text),
+        ],
+    });
+    let ty = CqlType::parse_with(ty, &mut |_, _| Some(place.clone())).unwrap();
+    ColumnSpec::new("c", ColumnType::Cql(ty))
+}

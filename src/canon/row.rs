@@ -1,0 +1,82 @@
+//! Rows of delimited text: a header with types, and the cells under it.
+
+use super::cell::{ColumnSpec, ColumnType, LossScan, RawCell};
+use super::csv::{CellSpan, Dialect};
+use crate::model::{Problem, Table as CqlTable};
+
+/// Header, types and dialect of a text file.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The columns, in the order of the header.
+    pub columns: Vec<ColumnSpec>,
+    /// The dialect.
+    pub dialect: Dialect,
+    /// The primary key, where a schema gives one.
+    pub key: Vec<String>,
+}
+
+impl Layout {
+    /// A layout of the named columns, typed by `table` where it has them.
+    pub fn new(names: Vec<String>, dialect: Dialect, table: Option<&CqlTable>) -> Layout {
+        let column = |name: String| {
+            let typed = table.and_then(|t| ColumnSpec::of_table(t, &name));
+            typed.unwrap_or_else(|| ColumnSpec::new(name, ColumnType::Text))
+        };
+        let key = table.map(|t| t.partition_key.iter().chain(t.clustering.iter().map(|(name, _)| name)).cloned());
+        Layout {
+            columns: names.into_iter().map(column).collect(),
+            dialect,
+            key: key.into_iter().flatten().collect(),
+        }
+    }
+
+    /// The column of this name.
+    pub fn column(&self, name: &str) -> Option<&ColumnSpec> {
+        self.columns.iter().find(|c| c.name == name)
+    }
+
+    /// Whether any column has a type.
+    pub fn typed(&self) -> bool {
+        self.columns.iter().any(|c| c.ty != ColumnType::Text)
+    }
+}
+
+/// A row of a text file, with its line end if it has one.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    /// Header, types and dialect.
+    pub layout: &'a Layout,
+    /// The row's bytes.
+    pub record: &'a [u8],
+}
+
+impl<'a> Row<'a> {
+    /// Calls `visit` for each cell with its column's name.
+    ///
+    /// # Errors
+    /// `malformed` if the row cannot be split or has more or fewer cells than the header; nothing is visited then, as no
+    /// cell can be trusted to stand under its column.
+    #[inline]
+    pub fn walk(&self, mut visit: impl FnMut(&[u8], RawCell<'a>) -> Result<(), Problem>) -> Result<(), Problem> {
+        let Layout { columns, dialect, .. } = self.layout;
+        for (column, span) in columns.iter().zip(self.spans()?) {
+            visit(column.name.as_bytes(), RawCell::new(self.record, span, column, dialect))?;
+        }
+        Ok(())
+    }
+
+    /// Lets `loss` look at every cell. A row that cannot be split is reported where it is walked.
+    pub fn count_loss(&self, loss: &mut LossScan) {
+        let Layout { columns, dialect, .. } = self.layout;
+        for (index, (column, span)) in columns.iter().zip(self.spans().unwrap_or_default()).enumerate() {
+            loss.cell(index, &RawCell::new(self.record, span, column, dialect));
+        }
+    }
+
+    fn spans(&self) -> Result<Vec<CellSpan>, Problem> {
+        let mut spans = Vec::with_capacity(self.layout.columns.len());
+        self.layout.dialect.split(self.record, &mut spans)?;
+        self.layout.dialect.check_width(&spans, self.layout.columns.len())?;
+        Ok(spans)
+    }
+}

@@ -1,0 +1,74 @@
+//! `plan`, `scan` and `merge`: an audit in steps, for several processes.
+
+use super::args::{Chosen, Merge, Plan as PlanArgs, Scan, Tuning};
+use super::audit::{load, policy};
+use super::progress::{Signals, watch};
+use super::{Failure, output};
+use crate::plan::Plan;
+use crate::scan::{Choices, Session};
+use crate::store::{create_private_dir, write_atomic};
+use crate::verdict::{Exit, Policy};
+use std::path::Path;
+
+/// `assay plan`.
+pub(super) fn plan(args: PlanArgs) -> Result<Exit, Failure> {
+    let config = load(&args.chosen, &args.tuning)?;
+    let temp = spool()?;
+    let choices = Choices { seed: args.tuning.seed, slices: args.tuning.slices, only: args.chosen.only };
+    let session = Session::open(config, Policy::strict(), &choices, temp.path())?;
+    let json = serde_json::to_vec_pretty(&session.plan).expect("a plan has a JSON form");
+    write_atomic(&args.output, |out| out.write_all(&json))
+        .map_err(|e| Failure::new(Exit::Unwritable, format!("cannot write {}: {e}", args.output.display())))?;
+    let (slices, compares) = (session.plan.slices.len(), session.plan.compares.len());
+    output::print(format!("{}: {slices} slices of {compares} compares\n", args.output.display()).as_bytes())
+}
+
+/// `assay scan`.
+pub(super) fn scan(args: Scan) -> Result<Exit, Failure> {
+    let temp = spool()?;
+    let session = follow(&args.chosen, &args.tuning, &args.plan, None, temp.path())?;
+    let (i, n) = args.share;
+    let signals = Signals::listen();
+    let done = watch(session.stored_bytes() / n as u64, &signals, |monitor| {
+        session.scan_slices(&|id| id % n == i - 1, &args.parts, monitor)
+    })?;
+    output::print(format!("scanned {done} slices into {}\n", args.parts.display()).as_bytes())
+}
+
+/// `assay merge`.
+pub(super) fn merge(args: Merge) -> Result<Exit, Failure> {
+    let sinks = output::open(&args.outputs)?;
+    let temp = spool()?;
+    let session = follow(&args.chosen, &args.tuning, &args.plan, args.policy.as_deref(), temp.path())?;
+    let dir = args.tuning.run_dir.clone().unwrap_or_else(|| args.parts.join("run"));
+    create_private_dir(&dir)
+        .map_err(|e| Failure::new(Exit::Unwritable, format!("cannot create {}: {e}", dir.display())))?;
+    let signals = Signals::listen();
+    let report = watch(session.stored_bytes(), &signals, |monitor| session.merge(&args.parts, &dir, monitor))?;
+    output::write(sinks, &report, &dir)?;
+    Ok(report.verdict.map_or(Exit::Hold, |v| v.exit()))
+}
+
+fn follow(
+    chosen: &Chosen,
+    tuning: &Tuning,
+    plan: &Path,
+    policy_file: Option<&Path>,
+    spool: &Path,
+) -> Result<Session, Failure> {
+    let config = load(chosen, tuning)?;
+    let policy = policy(policy_file, &config)?;
+    let shown = plan.display();
+    let text = std::fs::read(plan).map_err(|e| Failure::new(Exit::Usage, format!("cannot read {shown}: {e}")))?;
+    let plan: Plan = serde_json::from_slice(&text)
+        .map_err(|e| Failure::new(Exit::Usage, format!("{shown} is no plan of this version of assay: {e}")))?;
+    let choices = Choices { only: chosen.only.clone(), ..Choices::default() };
+    Ok(Session::open(config, policy, &choices, spool)?.follow(plan, &choices, spool)?)
+}
+
+fn spool() -> Result<tempfile::TempDir, Failure> {
+    tempfile::Builder::new()
+        .prefix("assay-")
+        .tempdir()
+        .map_err(|e| Failure::new(Exit::Unwritable, format!("no temporary directory: {e}")))
+}
