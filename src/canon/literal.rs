@@ -29,7 +29,11 @@ pub fn uuid(text: &str) -> Option<[u8; 16]> {
 pub fn integer(text: &str) -> Option<Number> {
     match text.parse::<i64>() {
         Ok(v) => Some(Number::int(v, NumberType::Varint)),
-        Err(_) if text.len() <= MAX_DIGITS => Some(Number::decimal(text.parse::<BigInt>().ok()?, 0, NumberType::Varint)),
+        Err(_) if text.len() <= MAX_DIGITS => Some(Number::decimal(
+            text.parse::<BigInt>().ok()?,
+            0,
+            NumberType::Varint,
+        )),
         Err(_) => None,
     }
 }
@@ -43,7 +47,11 @@ pub fn decimal(text: &str, ty: NumberType) -> Option<Number> {
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
     let digits = whole.trim_start_matches(['-', '+']).len() + fraction.len();
     let clean = |t: &str| t.bytes().all(|b| b.is_ascii_digit());
-    if digits == 0 || digits > MAX_DIGITS || !clean(fraction) || !clean(whole.strip_prefix(['-', '+']).unwrap_or(whole)) {
+    if digits == 0
+        || digits > MAX_DIGITS
+        || !clean(fraction)
+        || !clean(whole.strip_prefix(['-', '+']).unwrap_or(whole))
+    {
         return None;
     }
     let exponent = i64::from(exponent) - fraction.len() as i64;

@@ -22,7 +22,12 @@ impl Layout {
             let typed = table.and_then(|t| ColumnSpec::of_table(t, &name));
             typed.unwrap_or_else(|| ColumnSpec::new(name, ColumnType::Text))
         };
-        let key = table.map(|t| t.partition_key.iter().chain(t.clustering.iter().map(|(name, _)| name)).cloned());
+        let key = table.map(|t| {
+            t.partition_key
+                .iter()
+                .chain(t.clustering.iter().map(|(name, _)| name))
+                .cloned()
+        });
         Layout {
             columns: names.into_iter().map(column).collect(),
             dialect,
@@ -57,10 +62,16 @@ impl<'a> Row<'a> {
     /// `malformed` if the row cannot be split or has more or fewer cells than the header; nothing is visited then, as no
     /// cell can be trusted to stand under its column.
     #[inline]
-    pub fn walk(&self, mut visit: impl FnMut(&[u8], RawCell<'a>) -> Result<(), Problem>) -> Result<(), Problem> {
+    pub fn walk(
+        &self,
+        mut visit: impl FnMut(&[u8], RawCell<'a>) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
         let Layout { columns, dialect, .. } = self.layout;
         for (column, span) in columns.iter().zip(self.spans()?) {
-            visit(column.name.as_bytes(), RawCell::new(self.record, span, column, dialect))?;
+            visit(
+                column.name.as_bytes(),
+                RawCell::new(self.record, span, column, dialect),
+            )?;
         }
         Ok(())
     }
@@ -76,7 +87,9 @@ impl<'a> Row<'a> {
     fn spans(&self) -> Result<Vec<CellSpan>, Problem> {
         let mut spans = Vec::with_capacity(self.layout.columns.len());
         self.layout.dialect.split(self.record, &mut spans)?;
-        self.layout.dialect.check_width(&spans, self.layout.columns.len())?;
+        self.layout
+            .dialect
+            .check_width(&spans, self.layout.columns.len())?;
         Ok(spans)
     }
 }

@@ -38,7 +38,9 @@ pub fn date(text: &str) -> Option<i64> {
         [b'+', rest @ ..] => (1, rest),
         rest => (1, rest),
     };
-    let [year @ .., b'-', m1, m2, b'-', d1, d2] = rest else { return None };
+    let [year @ .., b'-', m1, m2, b'-', d1, d2] = rest else {
+        return None;
+    };
     let (year, month, day) = (sign * digits(year)?, digits(&[*m1, *m2])?, digits(&[*d1, *d2])?);
     if year.abs() > 10_000_000 || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
         return None;
@@ -49,14 +51,17 @@ pub fn date(text: &str) -> Option<i64> {
 
 /// `HH:MM[:SS[.fraction]]` as nanoseconds since midnight.
 pub fn time(text: &str) -> Option<u64> {
-    let [h1, h2, b':', m1, m2, rest @ ..] = text.as_bytes() else { return None };
+    let [h1, h2, b':', m1, m2, rest @ ..] = text.as_bytes() else {
+        return None;
+    };
     let (hours, minutes) = (digits(&[*h1, *h2])?, digits(&[*m1, *m2])?);
     let (seconds, nanos) = match rest {
         [] => (0, 0),
         [b':', s1, s2] => (digits(&[*s1, *s2])?, 0),
-        [b':', s1, s2, b'.', fraction @ ..] if (1..=9).contains(&fraction.len()) => {
-            (digits(&[*s1, *s2])?, digits(fraction)? * 10i64.pow(9 - fraction.len() as u32))
-        }
+        [b':', s1, s2, b'.', fraction @ ..] if (1..=9).contains(&fraction.len()) => (
+            digits(&[*s1, *s2])?,
+            digits(fraction)? * 10i64.pow(9 - fraction.len() as u32),
+        ),
         _ => return None,
     };
     if hours > 23 || minutes > 59 || seconds > 59 {
@@ -97,7 +102,9 @@ pub fn duration(text: &str) -> Option<(i32, i32, i64)> {
     while !rest.is_empty() {
         let split = rest.find(|c: char| !c.is_ascii_digit())?;
         let count = i128::from(digits(rest[..split].as_bytes())?);
-        let unit_end = rest[split..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |n| split + n);
+        let unit_end = rest[split..]
+            .find(|c: char| c.is_ascii_digit())
+            .map_or(rest.len(), |n| split + n);
         let nano_units: i128 = match &rest[split..unit_end] {
             "y" => {
                 months += count * 12;
@@ -151,8 +158,14 @@ mod tests {
     #[test]
     fn times_and_durations() {
         assert_eq!(time("23:59:59.999999999"), Some(86_399_999_999_999));
-        assert_eq!(timestamp("2024-02-29 12:34:56.789+0000").map(|t| t.0), Some(1_709_210_096_789_000_000));
-        assert_eq!(timestamp("2024-02-29T13:34:56.789+01:00"), timestamp("2024-02-29T12:34:56.789Z"));
+        assert_eq!(
+            timestamp("2024-02-29 12:34:56.789+0000").map(|t| t.0),
+            Some(1_709_210_096_789_000_000)
+        );
+        assert_eq!(
+            timestamp("2024-02-29T13:34:56.789+01:00"),
+            timestamp("2024-02-29T12:34:56.789Z")
+        );
         assert_eq!(duration("1mo2d3h4m5s6ms"), Some((1, 2, 11_045_006_000_000)));
         assert_eq!(duration("-1y3d"), Some((-12, -3, 0)));
         for bad in ["", "-", "5", "1x", "d"] {

@@ -14,8 +14,13 @@ pub fn is_empty_collection(bytes: &[u8]) -> bool {
 /// The bytes the same value has when numbers are equal by value alone.
 pub fn without_types(bytes: &[u8]) -> Cow<'_, [u8]> {
     match bytes {
-        [tag::TYPED, _, rest @ ..] if matches!(rest.first(), Some(&(tag::INT | tag::DOUBLE | tag::NAN))) => rest.into(),
-        [tag::TYPED | tag::LIST | tag::SET | tag::MAP | tag::DOCUMENT | tag::CODE_SCOPE, ..] => {
+        [tag::TYPED, _, rest @ ..] if matches!(rest.first(), Some(&(tag::INT | tag::DOUBLE | tag::NAN))) => {
+            rest.into()
+        }
+        [
+            tag::TYPED | tag::LIST | tag::SET | tag::MAP | tag::DOCUMENT | tag::CODE_SCOPE,
+            ..,
+        ] => {
             let mut encoder = Encoder::new(Equality::default());
             match decode(bytes) {
                 Ok((value, _)) if encoder.value(&value).is_ok() => encoder.bytes().to_vec().into(),

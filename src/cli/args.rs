@@ -76,7 +76,8 @@ pub(super) struct Tuning {
 }
 
 fn seed(text: &str) -> Result<u64, String> {
-    u64::from_str_radix(text.trim_start_matches("0x"), 16).map_err(|_| "expected up to 16 hex digits".to_owned())
+    u64::from_str_radix(text.trim_start_matches("0x"), 16)
+        .map_err(|_| "expected up to 16 hex digits".to_owned())
 }
 
 #[derive(Args, Debug)]
@@ -171,7 +172,9 @@ pub(super) struct Scan {
 }
 
 fn share(text: &str) -> Result<(usize, usize), String> {
-    let parsed = text.split_once('/').and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
+    let parsed = text
+        .split_once('/')
+        .and_then(|(i, n)| Some((i.parse().ok()?, n.parse().ok()?)));
     match parsed {
         Some((i, n)) if (1..=n).contains(&i) => Ok((i, n)),
         _ => Err("expected I/N with I from 1 to N, such as 2/7".to_owned()),

@@ -47,7 +47,10 @@ pub(super) fn policy(file: Option<&Path>, config: &Config) -> Result<Policy, Fai
 pub(super) fn audit(args: Audit) -> Result<Exit, Failure> {
     let config = load(&args.chosen, &args.tuning)?;
     if config.compares.is_empty() {
-        let message = format!("{}: no [[compare]]; an audit of nothing proves nothing", args.chosen.config.display());
+        let message = format!(
+            "{}: no [[compare]]; an audit of nothing proves nothing",
+            args.chosen.config.display()
+        );
         return Err(Failure::new(Exit::Usage, message));
     }
     let policy = policy(args.policy.as_deref(), &config)?;
@@ -68,7 +71,10 @@ pub(super) fn diff(args: Diff) -> Result<Exit, Failure> {
     }
     let mut config = Config {
         file: None,
-        sides: Pair { stable: side(&args.stable), candidate: side(&args.candidate) },
+        sides: Pair {
+            stable: side(&args.stable),
+            candidate: side(&args.candidate),
+        },
         compares: Vec::new(),
         scan: ScanConfig::default(),
         run: RunConfig::default(),
@@ -79,7 +85,10 @@ pub(super) fn diff(args: Diff) -> Result<Exit, Failure> {
     tune(&mut config.scan, &args.tuning);
     let temp = tempfile::Builder::new().prefix("assay-diff-").tempdir();
     let temp = temp.map_err(|e| Failure::new(Exit::Unwritable, format!("no temporary directory: {e}")))?;
-    let tuning = Tuning { run_dir: args.tuning.run_dir.or(Some(temp.path().to_owned())), ..args.tuning };
+    let tuning = Tuning {
+        run_dir: args.tuning.run_dir.or(Some(temp.path().to_owned())),
+        ..args.tuning
+    };
     conduct(config, Policy::strict(), Vec::new(), &tuning, &args.outputs)
 }
 
@@ -93,9 +102,17 @@ pub(super) fn conduct(
 ) -> Result<Exit, Failure> {
     let sinks = output::open(outputs)?;
     let base = tuning.run_dir.clone().unwrap_or_else(|| config.run.dir.clone());
-    create_private_dir(&base)
-        .map_err(|e| Failure::new(Exit::Unwritable, format!("cannot create the run directory {}: {e}", base.display())))?;
-    let choices = Choices { seed: tuning.seed, slices: tuning.slices, only };
+    create_private_dir(&base).map_err(|e| {
+        Failure::new(
+            Exit::Unwritable,
+            format!("cannot create the run directory {}: {e}", base.display()),
+        )
+    })?;
+    let choices = Choices {
+        seed: tuning.seed,
+        slices: tuning.slices,
+        only,
+    };
     let (session, dir) = begin(config, policy, choices, tuning.run_dir.as_deref(), &base)?;
     let signals = Signals::listen();
     let report = watch(session.stored_bytes(), &signals, |monitor| {
@@ -121,7 +138,10 @@ fn begin(
         Some(dir) => vec![dir.to_owned()],
         None => {
             let entries = std::fs::read_dir(base).into_iter().flatten();
-            let mut dirs: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| p.is_dir()).collect();
+            let mut dirs: Vec<PathBuf> = entries
+                .filter_map(|e| Some(e.ok()?.path()))
+                .filter(|p| p.is_dir())
+                .collect();
             dirs.sort();
             dirs
         }
@@ -129,7 +149,10 @@ fn begin(
     if let Some(dir) = explicit
         && dir.join("report.json").exists()
     {
-        let message = format!("{} holds a finished run already; choose another --run-dir", dir.display());
+        let message = format!(
+            "{} holds a finished run already; choose another --run-dir",
+            dir.display()
+        );
         return Err(Failure::new(Exit::Usage, message));
     }
     for dir in candidates.iter().rev() {
@@ -137,12 +160,19 @@ fn begin(
         let seed = u64::from_str_radix(&plan.seed, 16).ok();
         if choices.seed.is_some() && choices.seed != seed {
             if explicit.is_some() {
-                let message = format!("{} was begun under seed {}; use it or another --run-dir", dir.display(), plan.seed);
+                let message = format!(
+                    "{} was begun under seed {}; use it or another --run-dir",
+                    dir.display(),
+                    plan.seed
+                );
                 return Err(Failure::new(Exit::Usage, message));
             }
             continue;
         }
-        let again = Choices { seed, ..choices.clone() };
+        let again = Choices {
+            seed,
+            ..choices.clone()
+        };
         let session = Session::open(config.clone(), policy.clone(), &again, base)?;
         match difference(&plan, &session.plan) {
             None => {
@@ -150,7 +180,10 @@ fn begin(
                 return Ok((session, dir.clone()));
             }
             Some(what) if explicit.is_some() => {
-                let message = format!("{} was begun with another {what}; choose another --run-dir", dir.display());
+                let message = format!(
+                    "{} was begun with another {what}; choose another --run-dir",
+                    dir.display()
+                );
                 return Err(Failure::new(Exit::Usage, message));
             }
             Some(_) => {}
@@ -162,7 +195,12 @@ fn begin(
     let json = serde_json::to_vec_pretty(&session.plan).expect("a plan has a JSON form");
     create_private_dir(&dir)
         .and_then(|()| write_atomic(&dir.join("plan.json"), |out| out.write_all(&json)))
-        .map_err(|e| Failure::new(Exit::Unwritable, format!("cannot begin a run in {}: {e}", dir.display())))?;
+        .map_err(|e| {
+            Failure::new(
+                Exit::Unwritable,
+                format!("cannot begin a run in {}: {e}", dir.display()),
+            )
+        })?;
     Ok((session, dir))
 }
 
@@ -173,7 +211,14 @@ fn difference(old: &Plan, new: &Plan) -> Option<&'static str> {
     }
     Some(match () {
         () if old.canonical != new.canonical || old.schema != new.schema => "encoding version",
-        () if old.compares.iter().map(|c| &c.mapping).ne(new.compares.iter().map(|c| &c.mapping)) => "mapping",
+        () if old
+            .compares
+            .iter()
+            .map(|c| &c.mapping)
+            .ne(new.compares.iter().map(|c| &c.mapping)) =>
+        {
+            "mapping"
+        }
         () if old.compares != new.compares => "pair of stores (or they have changed since)",
         () if old.seed != new.seed => "seed",
         () => "number of slices",
@@ -189,7 +234,10 @@ fn run_name(plan: &Plan) -> String {
 pub(super) fn init(args: Init) -> Result<Exit, Failure> {
     use std::io::Write as _;
     let shown = args.file.display();
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(&args.file);
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&args.file);
     file.and_then(|mut f| f.write_all(TEMPLATE.as_bytes()))
         .map_err(|e| Failure::new(Exit::Unwritable, format!("cannot create {shown}: {e}")))?;
     output::print(format!("wrote {shown}; next: edit it, then `assay config check -c {shown}`\n").as_bytes())
@@ -208,20 +256,30 @@ pub(super) fn config(command: ConfigCommand) -> Result<Exit, Failure> {
             let policy = policy(None, &config)?;
             let temp = tempfile::tempdir()
                 .map_err(|e| Failure::new(Exit::Unwritable, format!("no temporary directory: {e}")))?;
-            let choices = Choices { seed: Some(0), slices: None, only: chosen.only };
+            let choices = Choices {
+                seed: Some(0),
+                slices: None,
+                only: chosen.only,
+            };
             let session = Session::open(config, policy, &choices, temp.path())?;
             let mut out = String::new();
             let mut serious = false;
             for finding in session.check() {
                 serious |= finding.serious;
                 let word = if finding.serious { "error" } else { "note" };
-                out.push_str(&crate::report::sanitise(&format!("{word}: compare {}: {}", finding.compare, finding.message)));
+                out.push_str(&crate::report::sanitise(&format!(
+                    "{word}: compare {}: {}",
+                    finding.compare, finding.message
+                )));
                 out.push('\n');
             }
-            out.push_str(if serious { "the mapping does not fit the stores\n" } else { "the mapping fits the stores\n" });
+            out.push_str(if serious {
+                "the mapping does not fit the stores\n"
+            } else {
+                "the mapping fits the stores\n"
+            });
             output::print(out.as_bytes())?;
             Ok(if serious { Exit::Usage } else { Exit::Go })
         }
     }
 }
-

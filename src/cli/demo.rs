@@ -10,18 +10,33 @@ use std::collections::BTreeSet;
 /// `assay demo`.
 pub(super) fn demo(args: Demo) -> Result<Exit, Failure> {
     if !(0.0..=1.0).contains(&args.drift) || args.records == 0 {
-        return Err(Failure::new(Exit::Usage, "--drift goes from 0 to 1, and --records starts at 1"));
+        return Err(Failure::new(
+            Exit::Usage,
+            "--drift goes from 0 to 1, and --records starts at 1",
+        ));
     }
     let dir = &args.dir;
     let shown = dir.display();
-    let unwritable = |e: std::io::Error| Failure::new(Exit::Unwritable, format!("cannot make the demo in {shown}: {e}"));
+    let unwritable =
+        |e: std::io::Error| Failure::new(Exit::Unwritable, format!("cannot make the demo in {shown}: {e}"));
     let run = dir.join("run");
     if run.exists() {
         std::fs::remove_dir_all(&run).map_err(unwritable)?;
     }
-    let shop = Shop { orders: args.records, drift: args.drift, seed: args.seed };
+    let shop = Shop {
+        orders: args.records,
+        drift: args.drift,
+        seed: args.seed,
+    };
     let planted = plant(dir, shop).map_err(unwritable)?;
-    output::print(format!("made {} orders in {shown}; planted {} divergences\n\n", args.records, planted.len()).as_bytes())?;
+    output::print(
+        format!(
+            "made {} orders in {shown}; planted {} divergences\n\n",
+            args.records,
+            planted.len()
+        )
+        .as_bytes(),
+    )?;
     if args.only_make {
         return Ok(Exit::Go);
     }
@@ -35,7 +50,10 @@ pub(super) fn demo(args: Demo) -> Result<Exit, Failure> {
         checkpoint_seconds: None,
         run_dir: Some(run.clone()),
     };
-    let outputs = Outputs { output: Vec::new(), color: "auto".to_owned() };
+    let outputs = Outputs {
+        output: Vec::new(),
+        color: "auto".to_owned(),
+    };
     let verdict = audit::conduct(config, Policy::strict(), Vec::new(), &tuning, &outputs)?;
     let mut found = BTreeSet::new();
     for listed in output::divergences(&run).map_err(unwritable)? {
@@ -44,19 +62,34 @@ pub(super) fn demo(args: Demo) -> Result<Exit, Failure> {
         found.insert(Planted {
             compare: listed.compare,
             class: d.class.name().to_owned(),
-            key: d.key.iter().map(|k| k.text.as_str()).collect::<Vec<_>>().join(","),
+            key: d
+                .key
+                .iter()
+                .map(|k| k.text.as_str())
+                .collect::<Vec<_>>()
+                .join(","),
             fields: d.fields.into_iter().map(|f| f.path).collect(),
         });
     }
     let planted: BTreeSet<Planted> = planted.into_iter().collect();
     let mut text = String::from("\n");
-    for (what, list) in [("not found", planted.difference(&found)), ("not planted", found.difference(&planted))] {
+    for (what, list) in [
+        ("not found", planted.difference(&found)),
+        ("not planted", found.difference(&planted)),
+    ] {
         for p in list.take(20) {
-            text.push_str(&format!("{what}: {} {} {} {:?}\n", p.compare, p.class, p.key, p.fields));
+            text.push_str(&format!(
+                "{what}: {} {} {} {:?}\n",
+                p.compare, p.class, p.key, p.fields
+            ));
         }
     }
     let agree = planted == found;
-    let same = if agree { "exactly what was planted" } else { "NOT what was planted" };
+    let same = if agree {
+        "exactly what was planted"
+    } else {
+        "NOT what was planted"
+    };
     text.push_str(&format!(
         "the audit found {} divergences, {same}; its own verdict is {} (exit code {})\n\n\
          The stores are in {shown}/green and {shown}/blue, the mapping in {shown}/assay.toml. Try next:\n  \

@@ -16,7 +16,11 @@ pub(super) fn explain(args: Explain) -> Result<Exit, Failure> {
     let run = Path::new(&args.subject);
     if !run.exists() {
         let codes: Vec<&str> = Code::ALL.iter().map(|c| c.name()).collect();
-        let message = format!("{:?} is neither a run directory nor a reason code; codes: {}", args.subject, codes.join(", "));
+        let message = format!(
+            "{:?} is neither a run directory nor a reason code; codes: {}",
+            args.subject,
+            codes.join(", ")
+        );
         return Err(Failure::new(Exit::Usage, message));
     }
     let Some(record) = args.record else {
@@ -29,31 +33,49 @@ pub(super) fn explain(args: Explain) -> Result<Exit, Failure> {
     for listed in output::divergences(run).map_err(broken)? {
         let listed = listed.map_err(broken)?;
         let d = &listed.divergence;
-        let key = d.key.iter().map(|k| k.text.as_str()).collect::<Vec<_>>().join(",");
+        let key = d
+            .key
+            .iter()
+            .map(|k| k.text.as_str())
+            .collect::<Vec<_>>()
+            .join(",");
         if d.id == record || key == record {
             show(&mut text, &listed.compare, d);
         }
     }
     if text.is_empty() {
-        let message = format!("{} has no divergence {record:?}; `assay report {} -o ndjson` lists all", run.display(), run.display());
+        let message = format!(
+            "{} has no divergence {record:?}; `assay report {} -o ndjson` lists all",
+            run.display(),
+            run.display()
+        );
         return Err(Failure::new(Exit::Usage, message));
     }
     output::print(text.as_bytes())
 }
 
 fn show(out: &mut String, compare: &str, d: &Divergence) {
-    let mut line = |text: String| writeln!(out, "{}", sanitise(&text)).expect("writing to a String cannot fail");
+    let mut line =
+        |text: String| writeln!(out, "{}", sanitise(&text)).expect("writing to a String cannot fail");
     line(format!("{} {} in {compare} ({})", d.class, d.id, d.state));
     for part in &d.key {
         line(format!("  key {} = {} ({})", part.name, part.text, part.ty));
     }
     for (side, position) in d.position.as_ref().into_sides() {
         match position {
-            Some(p) => line(format!("  {side}: {} at byte {}, record {}", p.file, p.offset, p.record.unwrap_or(0))),
+            Some(p) => line(format!(
+                "  {side}: {} at byte {}, record {}",
+                p.file,
+                p.offset,
+                p.record.unwrap_or(0)
+            )),
             None => line(format!("  {side}: not there")),
         }
     }
-    let shown = |s: &Option<Shown>| s.as_ref().map_or("(absent)".to_owned(), |s| format!("{} ({})", s.text, s.ty));
+    let shown = |s: &Option<Shown>| {
+        s.as_ref()
+            .map_or("(absent)".to_owned(), |s| format!("{} ({})", s.text, s.ty))
+    };
     for field in &d.fields {
         line(format!("  {} {}", field.path, field.class));
         line(format!("    stable    {}", shown(&field.stable)));

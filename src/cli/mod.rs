@@ -48,7 +48,10 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Failure {
-        Failure { exit, message: crate::report::sanitise(&message.into()) }
+        Failure {
+            exit,
+            message: crate::report::sanitise(&message.into()),
+        }
     }
 }
 

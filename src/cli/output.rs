@@ -21,25 +21,39 @@ enum Target {
 
 /// Opens every sink that was asked for.
 pub(super) fn open(outputs: &Outputs) -> Result<Vec<Sink>, Failure> {
-    let wanted = if outputs.output.is_empty() { vec!["text".to_owned()] } else { outputs.output.clone() };
+    let wanted = if outputs.output.is_empty() {
+        vec!["text".to_owned()]
+    } else {
+        outputs.output.clone()
+    };
     wanted.iter().map(|text| open_one(text, outputs)).collect()
 }
 
 fn open_one(text: &str, outputs: &Outputs) -> Result<Sink, Failure> {
-    let (format, file) = text.split_once('=').map_or((text, None), |(format, file)| (format, Some(file)));
+    let (format, file) = text
+        .split_once('=')
+        .map_or((text, None), |(format, file)| (format, Some(file)));
     let colour = match outputs.color.as_str() {
         "always" => true,
         "never" => false,
         _ => file.is_none() && io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
     };
-    let width = std::env::var("COLUMNS").ok().and_then(|c| c.parse().ok()).unwrap_or(100);
+    let width = std::env::var("COLUMNS")
+        .ok()
+        .and_then(|c| c.parse().ok())
+        .unwrap_or(100);
     let render: Box<dyn Render> = match format {
-        "text" => Box::new(Text { colour, width, divergences: 10 }),
+        "text" => Box::new(Text {
+            colour,
+            width,
+            divergences: 10,
+        }),
         "json" => Box::new(Json),
         "ndjson" => Box::new(Ndjson),
         "csv" => Box::new(Csv),
         _ => {
-            let message = format!("-o {text}: no format is called {format:?}; there are text, json, ndjson and csv");
+            let message =
+                format!("-o {text}: no format is called {format:?}; there are text, json, ndjson and csv");
             return Err(Failure::new(Exit::Usage, message));
         }
     };
@@ -63,7 +77,9 @@ pub(super) fn write(sinks: Vec<Sink>, report: &Report, run: &Path) -> Result<(),
     for Sink { render, target } in sinks {
         let name = render.name();
         let wrote = match target {
-            Target::Stdout => fill(&*render, report, run, &mut io::stdout().lock()).map_err(|e| format!("{name}: {e}")),
+            Target::Stdout => {
+                fill(&*render, report, run, &mut io::stdout().lock()).map_err(|e| format!("{name}: {e}"))
+            }
             Target::File(path, file) => fill(&*render, report, run, &mut io::BufWriter::new(file))
                 .map_err(|e| format!("{name}={}: {e}", path.display())),
         };
@@ -71,7 +87,10 @@ pub(super) fn write(sinks: Vec<Sink>, report: &Report, run: &Path) -> Result<(),
     }
     match errors.is_empty() {
         true => Ok(()),
-        false => Err(Failure::new(Exit::Unwritable, format!("cannot write the report: {}", errors.join("; ")))),
+        false => Err(Failure::new(
+            Exit::Unwritable,
+            format!("cannot write the report: {}", errors.join("; ")),
+        )),
     }
 }
 
@@ -84,7 +103,9 @@ fn fill(render: &dyn Render, report: &Report, run: &Path, out: &mut dyn Write) -
 /// All divergences of a run, streamed.
 pub(super) fn divergences(run: &Path) -> io::Result<Box<Divergences<'static>>> {
     let lines = BufReader::new(File::open(run.join("divergences.ndjson"))?).lines();
-    Ok(Box::new(lines.map(|line| serde_json::from_str::<Listed>(&line?).map_err(io::Error::other))))
+    Ok(Box::new(lines.map(|line| {
+        serde_json::from_str::<Listed>(&line?).map_err(io::Error::other)
+    })))
 }
 
 /// Reads the report of a finished run.
@@ -109,6 +130,9 @@ pub(super) fn print(bytes: &[u8]) -> Result<Exit, Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(bytes).and_then(|()| out.flush()) {
         Ok(()) => Ok(Exit::Go),
-        Err(e) => Err(Failure::new(Exit::Unwritable, format!("cannot write to standard output: {e}"))),
+        Err(e) => Err(Failure::new(
+            Exit::Unwritable,
+            format!("cannot write to standard output: {e}"),
+        )),
     }
 }

@@ -48,7 +48,8 @@ pub(super) fn watch<T>(total: u64, signals: &Signals, work: impl FnOnce(&Monitor
 fn show(total: u64, monitor: &Monitor, done: &AtomicBool, signals: &Signals) {
     let terminal = std::io::stderr().is_terminal();
     let bar = terminal.then(|| {
-        let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  ETA {eta}");
+        let style =
+            ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  ETA {eta}");
         ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
     });
     let (started, mut said) = (Instant::now(), Instant::now());
@@ -64,7 +65,12 @@ fn show(total: u64, monitor: &Monitor, done: &AtomicBool, signals: &Signals) {
                 said = Instant::now();
                 let rate = (bytes as f64 / started.elapsed().as_secs_f64()) as u64;
                 let left = total.saturating_sub(bytes) / rate.max(1);
-                tracing::info!("read {} of {}, {}/s, about {left} s left", HumanBytes(bytes), HumanBytes(total), HumanBytes(rate));
+                tracing::info!(
+                    "read {} of {}, {}/s, about {left} s left",
+                    HumanBytes(bytes),
+                    HumanBytes(total),
+                    HumanBytes(rate)
+                );
             }
             None => {}
         }

@@ -14,13 +14,27 @@ use std::path::Path;
 pub(super) fn plan(args: PlanArgs) -> Result<Exit, Failure> {
     let config = load(&args.chosen, &args.tuning)?;
     let temp = spool()?;
-    let choices = Choices { seed: args.tuning.seed, slices: args.tuning.slices, only: args.chosen.only };
+    let choices = Choices {
+        seed: args.tuning.seed,
+        slices: args.tuning.slices,
+        only: args.chosen.only,
+    };
     let session = Session::open(config, Policy::strict(), &choices, temp.path())?;
     let json = serde_json::to_vec_pretty(&session.plan).expect("a plan has a JSON form");
-    write_atomic(&args.output, |out| out.write_all(&json))
-        .map_err(|e| Failure::new(Exit::Unwritable, format!("cannot write {}: {e}", args.output.display())))?;
+    write_atomic(&args.output, |out| out.write_all(&json)).map_err(|e| {
+        Failure::new(
+            Exit::Unwritable,
+            format!("cannot write {}: {e}", args.output.display()),
+        )
+    })?;
     let (slices, compares) = (session.plan.slices.len(), session.plan.compares.len());
-    output::print(format!("{}: {slices} slices of {compares} compares\n", args.output.display()).as_bytes())
+    output::print(
+        format!(
+            "{}: {slices} slices of {compares} compares\n",
+            args.output.display()
+        )
+        .as_bytes(),
+    )
 }
 
 /// `assay scan`.
@@ -39,12 +53,24 @@ pub(super) fn scan(args: Scan) -> Result<Exit, Failure> {
 pub(super) fn merge(args: Merge) -> Result<Exit, Failure> {
     let sinks = output::open(&args.outputs)?;
     let temp = spool()?;
-    let session = follow(&args.chosen, &args.tuning, &args.plan, args.policy.as_deref(), temp.path())?;
-    let dir = args.tuning.run_dir.clone().unwrap_or_else(|| args.parts.join("run"));
+    let session = follow(
+        &args.chosen,
+        &args.tuning,
+        &args.plan,
+        args.policy.as_deref(),
+        temp.path(),
+    )?;
+    let dir = args
+        .tuning
+        .run_dir
+        .clone()
+        .unwrap_or_else(|| args.parts.join("run"));
     create_private_dir(&dir)
         .map_err(|e| Failure::new(Exit::Unwritable, format!("cannot create {}: {e}", dir.display())))?;
     let signals = Signals::listen();
-    let report = watch(session.stored_bytes(), &signals, |monitor| session.merge(&args.parts, &dir, monitor))?;
+    let report = watch(session.stored_bytes(), &signals, |monitor| {
+        session.merge(&args.parts, &dir, monitor)
+    })?;
     output::write(sinks, &report, &dir)?;
     Ok(report.verdict.map_or(Exit::Hold, |v| v.exit()))
 }
@@ -59,10 +85,18 @@ fn follow(
     let config = load(chosen, tuning)?;
     let policy = policy(policy_file, &config)?;
     let shown = plan.display();
-    let text = std::fs::read(plan).map_err(|e| Failure::new(Exit::Usage, format!("cannot read {shown}: {e}")))?;
-    let plan: Plan = serde_json::from_slice(&text)
-        .map_err(|e| Failure::new(Exit::Usage, format!("{shown} is no plan of this version of assay: {e}")))?;
-    let choices = Choices { only: chosen.only.clone(), ..Choices::default() };
+    let text =
+        std::fs::read(plan).map_err(|e| Failure::new(Exit::Usage, format!("cannot read {shown}: {e}")))?;
+    let plan: Plan = serde_json::from_slice(&text).map_err(|e| {
+        Failure::new(
+            Exit::Usage,
+            format!("{shown} is no plan of this version of assay: {e}"),
+        )
+    })?;
+    let choices = Choices {
+        only: chosen.only.clone(),
+        ..Choices::default()
+    };
     Ok(Session::open(config, policy, &choices, spool)?.follow(plan, &choices, spool)?)
 }
 

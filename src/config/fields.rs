@@ -10,13 +10,24 @@ type Table = BTreeMap<Spanned<String>, Spanned<Value>>;
 
 /// Keys that say something about the field as a whole.
 const WHOLE: [&str; 13] = [
-    "name", "stable", "candidate", "ignore", "only", "expect", "expect_type", "tolerance", "empty", "reason", "owner",
-    "expires", "as",
+    "name",
+    "stable",
+    "candidate",
+    "ignore",
+    "only",
+    "expect",
+    "expect_type",
+    "tolerance",
+    "empty",
+    "reason",
+    "owner",
+    "expires",
+    "as",
 ];
 /// Keys that may carry a side.
 const SIDED: [&str; 13] = [
-    "type", "scale", "epoch", "truncate", "lookup", "constant", "default", "trim", "case", "encoding", "json", "uuid",
-    "split",
+    "type", "scale", "epoch", "truncate", "lookup", "constant", "default", "trim", "case", "encoding",
+    "json", "uuid", "split",
 ];
 const SIDED_MORE: [&str; 1] = ["join"];
 
@@ -52,13 +63,20 @@ impl Reader<'_> {
         }
     }
 
-    fn word<T>(&mut self, key: &str, words: &str, parse: impl Fn(&str) -> Option<T>) -> Result<Option<T>, ConfigError> {
-        let Some((at, text)) = self.text(key)? else { return Ok(None) };
+    fn word<T>(
+        &mut self,
+        key: &str,
+        words: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some((at, text)) = self.text(key)? else {
+            return Ok(None);
+        };
         match parse(&text) {
             Some(value) => Ok(Some(value)),
-            None if key.ends_with("type") => {
-                Err(self.source.error(at, format!("unknown type {text:?}; expected one of {words}")))
-            }
+            None if key.ends_with("type") => Err(self
+                .source
+                .error(at, format!("unknown type {text:?}; expected one of {words}"))),
             None => Err(self.wrong(at, key, &format!("one of {words}"))),
         }
     }
@@ -77,11 +95,18 @@ impl Reader<'_> {
 pub(super) fn resolve(table: Table, at: usize, source: &Source<'_>) -> Result<Field, ConfigError> {
     refuse_unknown(&table, source)?;
     let mut r = Reader { table, source };
-    let (_, name) = r.text("name")?.ok_or_else(|| source.error(at, "a field needs a name"))?;
+    let (_, name) = r
+        .text("name")?
+        .ok_or_else(|| source.error(at, "a field needs a name"))?;
     let needs = |what: &str, other: &str| source.error(at, format!("field {name:?}: {what} needs {other}"));
     let path = |text: Option<(usize, String)>| text.map(|(_, t)| t);
-    let declared = Pair { stable: path(r.text("stable")?), candidate: path(r.text("candidate")?) };
-    let only = r.word("only", "stable, candidate", |w| Side::BOTH.into_iter().find(|s| s.name() == w))?;
+    let declared = Pair {
+        stable: path(r.text("stable")?),
+        candidate: path(r.text("candidate")?),
+    };
+    let only = r.word("only", "stable, candidate", |w| {
+        Side::BOTH.into_iter().find(|s| s.name() == w)
+    })?;
     let paths = Pair::from_fn(|side| match (&declared[side], only) {
         (Some(path), _) => Some(path.clone()),
         (None, Some(only)) if only != side => None,
@@ -118,7 +143,9 @@ pub(super) fn resolve(table: Table, at: usize, source: &Source<'_>) -> Result<Fi
     }
     let tolerance = tolerance(&mut r)?;
     let field = Field {
-        paths: paths.zip(constants).map(|(path, constant)| path.filter(|_| !constant)),
+        paths: paths
+            .zip(constants)
+            .map(|(path, constant)| path.filter(|_| !constant)),
         convert,
         default,
         ignore: r.flag("ignore")?,
@@ -137,7 +164,10 @@ pub(super) fn resolve(table: Table, at: usize, source: &Source<'_>) -> Result<Fi
         name: name.clone(),
     };
     if (field.ignore || field.tolerance.is_some()) && field.reason.is_none() {
-        return Err(needs(if field.ignore { "ignore" } else { "tolerance" }, "a reason"));
+        return Err(needs(
+            if field.ignore { "ignore" } else { "tolerance" },
+            "a reason",
+        ));
     }
     if field.only.is_none() && (field.expect.is_some() || field.expect_type.is_some()) {
         return Err(needs("expect", "only = \"stable\" or only = \"candidate\""));
@@ -147,7 +177,10 @@ pub(super) fn resolve(table: Table, at: usize, source: &Source<'_>) -> Result<Fi
 
 fn refuse_unknown(table: &Table, source: &Source<'_>) -> Result<(), ConfigError> {
     let bare = |key: &str| -> String {
-        key.strip_prefix("stable_").or_else(|| key.strip_prefix("candidate_")).unwrap_or(key).to_owned()
+        key.strip_prefix("stable_")
+            .or_else(|| key.strip_prefix("candidate_"))
+            .unwrap_or(key)
+            .to_owned()
     };
     let known = || WHOLE.iter().chain(&SIDED).chain(&SIDED_MORE);
     for key in table.keys() {
@@ -156,7 +189,9 @@ fn refuse_unknown(table: &Table, source: &Source<'_>) -> Result<(), ConfigError>
         if sided || WHOLE.contains(&name.as_str()) {
             continue;
         }
-        let near = known().min_by_key(|k| distance(k, &bare(name))).filter(|k| distance(k, &bare(name)) <= 2);
+        let near = known()
+            .min_by_key(|k| distance(k, &bare(name)))
+            .filter(|k| distance(k, &bare(name)) <= 2);
         let hint = near.map(|k| format!("; did you mean {k:?}?")).unwrap_or_default();
         return Err(source.error(key.span().start, format!("unknown key {name:?}{hint}")));
     }
@@ -170,7 +205,9 @@ fn distance(a: &str, b: &str) -> usize {
     for (i, x) in a.chars().enumerate() {
         let mut diagonal = std::mem::replace(&mut row[0], i + 1);
         for (j, y) in b.iter().enumerate() {
-            let cost = (diagonal + usize::from(x != *y)).min(row[j] + 1).min(row[j + 1] + 1);
+            let cost = (diagonal + usize::from(x != *y))
+                .min(row[j] + 1)
+                .min(row[j + 1] + 1);
             diagonal = std::mem::replace(&mut row[j + 1], cost);
         }
     }
@@ -208,7 +245,9 @@ fn step(r: &mut Reader<'_>, key: &str, full: &str) -> Result<Option<Step>, Confi
     Ok(match key {
         "type" => r.word(full, Type::NAMES, Type::parse)?.map(Step::Type),
         "scale" => match r.take(full) {
-            Some((_, Value::Integer(power))) if (-100..=100).contains(&power) => Some(Step::Scale(power as i32)),
+            Some((_, Value::Integer(power))) if (-100..=100).contains(&power) => {
+                Some(Step::Scale(power as i32))
+            }
             Some((at, _)) => return Err(r.wrong(at, full, "a power of ten from -100 to 100")),
             None => None,
         },
@@ -254,8 +293,12 @@ fn step(r: &mut Reader<'_>, key: &str, full: &str) -> Result<Option<Step>, Confi
 
 fn tolerance(r: &mut Reader<'_>) -> Result<Option<Tolerance>, ConfigError> {
     const EXPECTED: &str = "{ absolute = \"0.005\" }, { relative = \"0.001\" } or { duration = \"5ms\" }";
-    let Some((at, value)) = r.take("tolerance") else { return Ok(None) };
-    let Value::Table(table) = value else { return Err(r.wrong(at, "tolerance", EXPECTED)) };
+    let Some((at, value)) = r.take("tolerance") else {
+        return Ok(None);
+    };
+    let Value::Table(table) = value else {
+        return Err(r.wrong(at, "tolerance", EXPECTED));
+    };
     let mut entries = table.into_iter();
     let (Some((kind, value)), None) = (entries.next(), entries.next()) else {
         return Err(r.wrong(at, "tolerance", EXPECTED));
@@ -279,7 +322,9 @@ fn tolerance(r: &mut Reader<'_>) -> Result<Option<Tolerance>, ConfigError> {
         },
         _ => None,
     };
-    tolerance.map(Some).ok_or_else(|| r.wrong(at, "tolerance", EXPECTED))
+    tolerance
+        .map(Some)
+        .ok_or_else(|| r.wrong(at, "tolerance", EXPECTED))
 }
 
 fn expires(r: &mut Reader<'_>) -> Result<Option<String>, ConfigError> {

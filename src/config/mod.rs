@@ -110,7 +110,13 @@ pub struct ScanConfig {
 
 impl Default for ScanConfig {
     fn default() -> Self {
-        ScanConfig { threads: 0, strategy: Strategy::Auto, spill_limit: 16 << 30, checkpoint_seconds: 30.0, samples: 1000 }
+        ScanConfig {
+            threads: 0,
+            strategy: Strategy::Auto,
+            spill_limit: 16 << 30,
+            checkpoint_seconds: 30.0,
+            samples: 1000,
+        }
     }
 }
 
@@ -124,7 +130,9 @@ pub struct RunConfig {
 
 impl Default for RunConfig {
     fn default() -> Self {
-        RunConfig { dir: PathBuf::from("runs") }
+        RunConfig {
+            dir: PathBuf::from("runs"),
+        }
     }
 }
 
@@ -232,7 +240,13 @@ impl Config {
         let mut config = Config::parse(&file, &text)?;
         let dir = path.parent().unwrap_or(Path::new("."));
         for (_, side) in config.sides.as_mut().into_sides() {
-            side.location = expand(&side.location).map_err(|message| Source { file: &file, text: &text }.error(0, message))?;
+            side.location = expand(&side.location).map_err(|message| {
+                Source {
+                    file: &file,
+                    text: &text,
+                }
+                .error(0, message)
+            })?;
             if side.location != "-" && !side.location.contains("://") {
                 side.location = dir.join(&side.location).display().to_string();
             }
@@ -265,7 +279,10 @@ impl Config {
         }
         Ok(Config {
             file: Some(file.to_owned()),
-            sides: Pair { stable: parsed.stable, candidate: parsed.candidate },
+            sides: Pair {
+                stable: parsed.stable,
+                candidate: parsed.candidate,
+            },
             compares,
             scan: parsed.scan,
             run: parsed.run,
@@ -276,7 +293,12 @@ impl Config {
     }
 }
 
-fn resolve(config: CompareConfig, at: usize, defaults: Defaults, source: &Source<'_>) -> Result<Compare, ConfigError> {
+fn resolve(
+    config: CompareConfig,
+    at: usize,
+    defaults: Defaults,
+    source: &Source<'_>,
+) -> Result<Compare, ConfigError> {
     let mut fields = Vec::new();
     let mut offsets = Vec::new();
     let explode = config.explode.map(|e| {
@@ -298,9 +320,15 @@ fn resolve(config: CompareConfig, at: usize, defaults: Defaults, source: &Source
                 return Err(source.error(offsets[i], format!("field {:?} is declared twice", field.name)));
             }
             for side in Side::BOTH {
-                if field.paths[side].is_some() && field.paths[side] == other.paths[side] && !explode.as_ref().is_some_and(|e| e.side == side) {
+                if field.paths[side].is_some()
+                    && field.paths[side] == other.paths[side]
+                    && !explode.as_ref().is_some_and(|e| e.side == side)
+                {
                     let path = field.paths[side].as_deref().unwrap_or_default();
-                    let message = format!("fields {:?} and {:?} both read {side} {path:?}; one of them is wrong", other.name, field.name);
+                    let message = format!(
+                        "fields {:?} and {:?} both read {side} {path:?}; one of them is wrong",
+                        other.name, field.name
+                    );
                     return Err(source.error(offsets[i], message));
                 }
             }
@@ -308,7 +336,9 @@ fn resolve(config: CompareConfig, at: usize, defaults: Defaults, source: &Source
     }
     for key in &config.key {
         let offset = key.span().start;
-        let Some(at) = fields.iter().position(|f| f.name == *key.get_ref()) else { continue };
+        let Some(at) = fields.iter().position(|f| f.name == *key.get_ref()) else {
+            continue;
+        };
         let field = &fields[at];
         let wrong = match () {
             () if field.ignore => "is ignored",
@@ -316,11 +346,20 @@ fn resolve(config: CompareConfig, at: usize, defaults: Defaults, source: &Source
             () if field.only.is_some() => "exists on one side only",
             () => continue,
         };
-        return Err(source.error(offset, format!("key field {:?} {wrong}; a key must be compared exactly", field.name)));
+        return Err(source.error(
+            offset,
+            format!(
+                "key field {:?} {wrong}; a key must be compared exactly",
+                field.name
+            ),
+        ));
     }
     Ok(Compare {
         name: config.name.into_inner(),
-        namespaces: Pair { stable: config.stable, candidate: config.candidate },
+        namespaces: Pair {
+            stable: config.stable,
+            candidate: config.candidate,
+        },
         key: config.key.into_iter().map(Spanned::into_inner).collect(),
         fields,
         unmapped,
@@ -338,7 +377,10 @@ fn expand(text: &str) -> Result<String, String> {
     let mut rest = text;
     while let Some(at) = rest.find("${") {
         out.push_str(&rest[..at]);
-        let end = rest[at..].find('}').ok_or_else(|| "location: ${ without }".to_owned())? + at;
+        let end = rest[at..]
+            .find('}')
+            .ok_or_else(|| "location: ${ without }".to_owned())?
+            + at;
         let name = &rest[at + 2..end];
         out.push_str(&std::env::var(name).map_err(|_| format!("location: the environment has no {name}"))?);
         rest = &rest[end + 1..];
@@ -353,7 +395,10 @@ mod tests {
     const HEAD: &str = "[stable]\nlocation = \"a\"\n[candidate]\nlocation = \"b\"\n";
 
     fn error(rest: &str) -> String {
-        Config::parse("assay.toml", &format!("{HEAD}{rest}")).map(|_| ()).unwrap_err().to_string()
+        Config::parse("assay.toml", &format!("{HEAD}{rest}"))
+            .map(|_| ())
+            .unwrap_err()
+            .to_string()
     }
 
     #[test]
@@ -371,19 +416,46 @@ mod tests {
         let field = |text: &str| format!("{compare}[[compare.field]]\n{text}\n");
         let cases = [
             ("[scann]\n".to_owned(), "assay.toml:5:2: unknown field `scann`"),
-            (format!("{compare}kye = 1\n"), "assay.toml:10:1: unknown field `kye`"),
-            (field("name = \"f\"\nstabel = \"a\"\n"), "assay.toml:12:1: unknown key \"stabel\"; did you mean \"stable\"?"),
-            (field("name = \"f\"\ntype = \"strange\""), "assay.toml:12:8: unknown type \"strange\""),
-            (field("name = \"f\"\nignore = true"), "assay.toml:10:1: field \"f\": ignore needs a reason"),
-            (field("name = \"f\"\ntolerance = { absolute = \"1\" }"), "assay.toml:10:1: field \"f\": tolerance needs a reason"),
-            (field("name = \"f\"\nexpect = 1"), "assay.toml:10:1: field \"f\": expect needs only"),
-            (field("name = \"k\"\nignore = true\nreason = \"r\""), "assay.toml:9:8: key field \"k\" is ignored"),
+            (
+                format!("{compare}kye = 1\n"),
+                "assay.toml:10:1: unknown field `kye`",
+            ),
+            (
+                field("name = \"f\"\nstabel = \"a\"\n"),
+                "assay.toml:12:1: unknown key \"stabel\"; did you mean \"stable\"?",
+            ),
+            (
+                field("name = \"f\"\ntype = \"strange\""),
+                "assay.toml:12:8: unknown type \"strange\"",
+            ),
+            (
+                field("name = \"f\"\nignore = true"),
+                "assay.toml:10:1: field \"f\": ignore needs a reason",
+            ),
+            (
+                field("name = \"f\"\ntolerance = { absolute = \"1\" }"),
+                "assay.toml:10:1: field \"f\": tolerance needs a reason",
+            ),
+            (
+                field("name = \"f\"\nexpect = 1"),
+                "assay.toml:10:1: field \"f\": expect needs only",
+            ),
+            (
+                field("name = \"k\"\nignore = true\nreason = \"r\""),
+                "assay.toml:9:8: key field \"k\" is ignored",
+            ),
             (
                 field("name = \"f\"\nstable = \"a\"\n[[compare.field]]\nname = \"g\"\nstable = \"a\""),
                 "assay.toml:13:1: fields \"f\" and \"g\" both read stable \"a\"",
             ),
-            (field("name = \"f\"\nexpires = \"soon\""), "assay.toml:12:11: expected a date"),
-            (format!("{compare}{compare}"), "assay.toml:10:1: compare \"o\" is declared twice"),
+            (
+                field("name = \"f\"\nexpires = \"soon\""),
+                "assay.toml:12:11: expected a date",
+            ),
+            (
+                format!("{compare}{compare}"),
+                "assay.toml:10:1: compare \"o\" is declared twice",
+            ),
         ];
         for (text, wanted) in cases {
             let found = error(&text);

@@ -96,7 +96,16 @@ impl Random {
     }
 }
 
-const CITIES: [&str; 8] = ["Zürich", "Lyon", "São Paulo", "東京", "Kraków", "Aarhus", "Washington, D.C.", "Bath"];
+const CITIES: [&str; 8] = [
+    "Zürich",
+    "Lyon",
+    "São Paulo",
+    "東京",
+    "Kraków",
+    "Aarhus",
+    "Washington, D.C.",
+    "Bath",
+];
 const STATUS: [(&str, &str); 3] = [("A", "active"), ("C", "closed"), ("X", "cancelled")];
 
 /// The files of the candidate and of the stable side.
@@ -131,7 +140,9 @@ pub fn plant(dir: &Path, shop: Shop) -> io::Result<Vec<Planted>> {
     }
     std::fs::write(blue.join("schema.cql"), include_str!("schema.cql"))?;
     std::fs::write(dir.join("assay.toml"), include_str!("assay.toml"))?;
-    files.customers_csv.write_all(b"customer_id,name,email,points,since\n")?;
+    files
+        .customers_csv
+        .write_all(b"customer_id,name,email,points,since\n")?;
     files.orders_csv.write_all(
         b"order_id,city,created_at,customer_id,items,paid,schema_version,status,total_cents,weight,zip\n",
     )?;
@@ -152,11 +163,24 @@ pub fn plant(dir: &Path, shop: Shop) -> io::Result<Vec<Planted>> {
         };
         order(&mut files, &mut random, number, &ids, drift, &mut planted)?;
         if number % 5 == 0 {
-            customer(&mut files, &mut random, number / 5, &ids, drift == Drift::TypeChanged, &mut planted)?;
+            customer(
+                &mut files,
+                &mut random,
+                number / 5,
+                &ids,
+                drift == Drift::TypeChanged,
+                &mut planted,
+            )?;
         }
     }
-    for file in
-        [files.customers, files.orders, files.customers_csv, files.orders_csv, files.items_csv].iter_mut()
+    for file in [
+        files.customers,
+        files.orders,
+        files.customers_csv,
+        files.orders_csv,
+        files.items_csv,
+    ]
+    .iter_mut()
     {
         file.flush()?;
     }
@@ -168,7 +192,12 @@ pub fn plant(dir: &Path, shop: Shop) -> io::Result<Vec<Planted>> {
 
 fn tell(planted: &mut Vec<Planted>, compare: &str, class: &str, key: String, fields: &[&str]) {
     let fields = fields.iter().map(|f| (*f).to_owned()).collect();
-    planted.push(Planted { compare: compare.to_owned(), class: class.to_owned(), key, fields });
+    planted.push(Planted {
+        compare: compare.to_owned(),
+        class: class.to_owned(),
+        key,
+        fields,
+    });
 }
 
 fn customer(
@@ -200,7 +229,11 @@ fn customer(
     }
     doc.date("since", since * 86_400_000);
     files.customers.write_all(&doc.finish())?;
-    writeln!(files.customers_csv, "{uuid},{name},{email},{points},{}", date_text(since))
+    writeln!(
+        files.customers_csv,
+        "{uuid},{name},{email},{points},{}",
+        date_text(since)
+    )
 }
 
 fn order(
@@ -226,7 +259,12 @@ fn order(
     // Two different items are needed to exchange them.
     let fewest = if drift == Drift::OrderOnly { 2 } else { 0 };
     let items: Vec<(String, i32)> = (0..random.below(4).max(fewest))
-        .map(|line| (format!("s{}-{line}", random.below(1000)), random.below(9) as i32 + 1))
+        .map(|line| {
+            (
+                format!("s{}-{line}", random.below(1000)),
+                random.below(9) as i32 + 1,
+            )
+        })
         .collect();
 
     let mut plant = |class: &str, fields: &[&str]| tell(planted, "orders", class, hex.clone(), fields);
@@ -245,7 +283,10 @@ fn order(
         Drift::Extra => {}
         Drift::Status => {
             plant("changed", &["status"]);
-            blue.insert("status", if status.0 == "A" { "closed" } else { "active" }.to_owned());
+            blue.insert(
+                "status",
+                if status.0 == "A" { "closed" } else { "active" }.to_owned(),
+            );
         }
         Drift::Total => {
             plant("changed", &["total"]);
@@ -324,13 +365,28 @@ fn order(
         let mut text = Vec::new();
         cell(&mut text, &blue["city"]);
         files.orders_csv.write_all(&text)?;
-        write!(files.orders_csv, ",{},{},", timestamp_text(created_blue), uuid_text(&customer))?;
-        let items: Vec<String> =
-            items_blue.iter().map(|(sku, qty)| format!("{{sku: '{sku}', qty: {qty}}}")).collect();
+        write!(
+            files.orders_csv,
+            ",{},{},",
+            timestamp_text(created_blue),
+            uuid_text(&customer)
+        )?;
+        let items: Vec<String> = items_blue
+            .iter()
+            .map(|(sku, qty)| format!("{{sku: '{sku}', qty: {qty}}}"))
+            .collect();
         let list = format!("[{}]", items.join(", "));
         let paid = if paid { "True" } else { "False" };
-        if items.is_empty() { write!(files.orders_csv, "{list}")? } else { write!(files.orders_csv, "\"{list}\"")? }
-        writeln!(files.orders_csv, ",{paid},{},{},{total},{weight},{zip}", blue["version"], blue["status"])?;
+        if items.is_empty() {
+            write!(files.orders_csv, "{list}")?
+        } else {
+            write!(files.orders_csv, "\"{list}\"")?
+        }
+        writeln!(
+            files.orders_csv,
+            ",{paid},{},{},{total},{weight},{zip}",
+            blue["version"], blue["status"]
+        )?;
     }
     match drift {
         Drift::Missing => {
@@ -353,7 +409,9 @@ fn order(
         }
         _ => {
             files.orders.write_all(&doc.finish())?;
-            lines.iter().try_for_each(|text| files.items_csv.write_all(text.as_bytes()))?;
+            lines
+                .iter()
+                .try_for_each(|text| files.items_csv.write_all(text.as_bytes()))?;
         }
     }
     Ok(())
@@ -361,7 +419,14 @@ fn order(
 
 fn uuid_text(id: &[u8; 16]) -> String {
     let h = hex::encode(id);
-    format!("{}-{}-{}-{}-{}", &h[..8], &h[8..12], &h[12..16], &h[16..20], &h[20..])
+    format!(
+        "{}-{}-{}-{}-{}",
+        &h[..8],
+        &h[8..12],
+        &h[12..16],
+        &h[16..20],
+        &h[20..]
+    )
 }
 
 fn civil(days: i64) -> jiff::civil::Date {
@@ -374,6 +439,11 @@ fn date_text(days: i64) -> String {
 
 fn timestamp_text(ms: i64) -> String {
     let (days, rest) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
-    let (h, m, s, ms) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1000 % 60, rest % 1000);
+    let (h, m, s, ms) = (
+        rest / 3_600_000,
+        rest / 60_000 % 60,
+        rest / 1000 % 60,
+        rest % 1000,
+    );
     format!("{} {h:02}:{m:02}:{s:02}.{ms:03}+0000", civil(days))
 }

@@ -77,7 +77,15 @@ pub fn classify(mut group: Group, judge: &dyn Judge) -> Option<Finding> {
     let places = records.as_ref().map(|r| r.first().map(|d| d.place.clone()));
     let finding = |class, state, fields, detail| {
         let keyed = records.stable.iter().chain(&records.candidate).all(|d| d.keyed);
-        Some(Finding { key: key.clone(), keyed, class, state, fields, places: places.clone(), detail })
+        Some(Finding {
+            key: key.clone(),
+            keyed,
+            class,
+            state,
+            fields,
+            places: places.clone(),
+            detail,
+        })
     };
     let one_sided = |side: Side, record: &Drilled| {
         let class = match (&record.problem, record.keyed) {
@@ -85,12 +93,20 @@ pub fn classify(mut group: Group, judge: &dyn Judge) -> Option<Finding> {
             _ if side == Side::Stable => Class::Missing,
             _ => Class::Extra,
         };
-        finding(class, State::Confirmed, Vec::new(), record.problem.as_ref().map(Problem::to_string))
+        finding(
+            class,
+            State::Confirmed,
+            Vec::new(),
+            record.problem.as_ref().map(Problem::to_string),
+        )
     };
     match (&records.stable[..], &records.candidate[..]) {
         ([], []) => None,
         _ if counts.stable > 1 || counts.candidate > 1 => {
-            let detail = format!("{} records in stable, {} in candidate", counts.stable, counts.candidate);
+            let detail = format!(
+                "{} records in stable, {} in candidate",
+                counts.stable, counts.candidate
+            );
             let fields = match (records.stable.first(), records.candidate.first()) {
                 (Some(stable), Some(candidate)) => compare_fields(Pair { stable, candidate }, judge),
                 _ => Vec::new(),
@@ -102,7 +118,10 @@ pub fn classify(mut group: Group, judge: &dyn Judge) -> Option<Finding> {
         ([stable, ..], [candidate, ..]) => {
             let fields = compare_fields(Pair { stable, candidate }, judge);
             let (class, state) = summarise(&fields);
-            let whole = [stable, candidate].iter().find_map(|d| d.problem.as_ref()).map(Problem::to_string);
+            let whole = [stable, candidate]
+                .iter()
+                .find_map(|d| d.problem.as_ref())
+                .map(Problem::to_string);
             finding(class, state, fields, whole)
         }
         _ => unreachable!("more than one record on a side was dealt with above"),
@@ -112,13 +131,15 @@ pub fn classify(mut group: Group, judge: &dyn Judge) -> Option<Finding> {
 /// Takes away records that are equal on both sides, one against one.
 fn pair_off(records: &mut Pair<Vec<Drilled>>) {
     let Pair { stable, candidate } = records;
-    stable.retain(|record| match candidate.iter().position(|c| c.record == record.record) {
-        Some(twin) => {
-            candidate.remove(twin);
-            false
-        }
-        None => true,
-    });
+    stable.retain(
+        |record| match candidate.iter().position(|c| c.record == record.record) {
+            Some(twin) => {
+                candidate.remove(twin);
+                false
+            }
+            None => true,
+        },
+    );
 }
 
 fn class_of(kind: ProblemKind) -> Class {

@@ -35,14 +35,23 @@ pub(super) fn compare_fields(records: Pair<&Drilled>, judge: &dyn Judge) -> Vec<
             }
         }
     }
-    paths.into_iter().filter_map(|(path, fields)| compare_field(path, fields, judge)).collect()
+    paths
+        .into_iter()
+        .filter_map(|(path, fields)| compare_field(path, fields, judge))
+        .collect()
 }
 
 fn compare_field(path: &str, fields: Pair<Option<&Captured>>, judge: &dyn Judge) -> Option<FieldDiff> {
     let captured = || [fields.stable, fields.candidate].into_iter().flatten();
     let values = fields.map(|f| f.and_then(|f| f.value.as_ref().ok()).cloned());
     let diff = |class, tolerated_by, detail| {
-        Some(FieldDiff { path: path.to_owned(), class, values: values.clone(), tolerated_by, detail })
+        Some(FieldDiff {
+            path: path.to_owned(),
+            class,
+            values: values.clone(),
+            tolerated_by,
+            detail,
+        })
     };
     if let Some(problem) = captured().find_map(|f| f.value.as_ref().err()) {
         return diff(problem_class(problem), None, Some(problem.to_string()));
@@ -56,7 +65,15 @@ fn compare_field(path: &str, fields: Pair<Option<&Captured>>, judge: &dyn Judge)
     }
     if let (Some(a), Some(b)) = (&values.stable, &values.candidate) {
         let rule = captured().find_map(|f| f.rule);
-        if let Some(reason) = rule.and_then(|rule| judge.tolerated(rule, Pair { stable: a, candidate: b })) {
+        if let Some(reason) = rule.and_then(|rule| {
+            judge.tolerated(
+                rule,
+                Pair {
+                    stable: a,
+                    candidate: b,
+                },
+            )
+        }) {
             return diff(Class::Changed, Some(reason), None);
         }
     }
@@ -75,7 +92,11 @@ fn compare_field(path: &str, fields: Pair<Option<&Captured>>, judge: &dyn Judge)
 /// Whether a field stands on one side only, and as a null that the equality in force takes for absent: the capture keeps
 /// it for people to see, the digest does not count it.
 fn dropped(bytes: &[u8], fields: Pair<Option<&Captured>>) -> bool {
-    bytes == NULL && [fields.stable, fields.candidate].into_iter().flatten().all(|f| f.uncounted)
+    bytes == NULL
+        && [fields.stable, fields.candidate]
+            .into_iter()
+            .flatten()
+            .all(|f| f.uncounted)
 }
 
 fn problem_class(problem: &Problem) -> Class {

@@ -37,7 +37,9 @@ impl Type {
     pub fn parse(name: &str) -> Option<Type> {
         Some(match name {
             "bool" | "boolean" => Type::Bool,
-            "int" | "int32" | "int64" | "bigint" | "smallint" | "tinyint" | "varint" | "counter" | "long" => Type::Int,
+            "int" | "int32" | "int64" | "bigint" | "smallint" | "tinyint" | "varint" | "counter" | "long" => {
+                Type::Int
+            }
             "double" => Type::Double,
             "float" => Type::Float,
             "decimal" | "decimal128" => Type::Decimal,
@@ -167,7 +169,9 @@ impl Conversion {
 
     /// Whether canonical bytes have the wanted form already, so that the steps would not change them.
     pub fn accepts_canonical(&self, bytes: &[u8]) -> bool {
-        let [Step::Type(ty)] = self.0[..] else { return false };
+        let [Step::Type(ty)] = self.0[..] else {
+            return false;
+        };
         use crate::canon::kind::*;
         match (kind(bytes), ty) {
             (Kind::Null, _) => true,
@@ -224,13 +228,19 @@ fn apply(step: &Step, value: Value) -> Result<Value, Problem> {
             Value::Bytes { subtype: 0, bytes }
         }
         (Step::Decode(_), Value::Bytes { bytes, .. }) => Value::Bytes { subtype: 0, bytes },
-        (Step::Json, Value::Text(text)) => RawJson { bytes: text.trim().as_bytes() }
-            .to_value()
-            .map_err(|p| Problem::unconvertible(p.detail()))?,
+        (Step::Json, Value::Text(text)) => RawJson {
+            bytes: text.trim().as_bytes(),
+        }
+        .to_value()
+        .map_err(|p| Problem::unconvertible(p.detail()))?,
         (Step::Json, value @ (Value::Document(_) | Value::List(_) | Value::Map(_))) => value,
         (Step::Split(separator), Value::Text(text)) => match text.is_empty() {
             true => Value::List(Vec::new()),
-            false => Value::List(text.split(separator.as_str()).map(|t| Value::Text(t.to_owned())).collect()),
+            false => Value::List(
+                text.split(separator.as_str())
+                    .map(|t| Value::Text(t.to_owned()))
+                    .collect(),
+            ),
         },
         (Step::Split(_), value @ Value::List(_)) => value,
         (Step::Join(separator), Value::List(items)) => {
@@ -244,23 +254,34 @@ fn apply(step: &Step, value: Value) -> Result<Value, Problem> {
                 Some(wanted) => Value::Text(wanted.clone()),
                 None => {
                     let known: Vec<&str> = table.keys().map(String::as_str).collect();
-                    return Err(unconvertible(&value, &format!("a value of the lookup table ({})", known.join(", "))));
+                    return Err(unconvertible(
+                        &value,
+                        &format!("a value of the lookup table ({})", known.join(", ")),
+                    ));
                 }
             }
         }
         (Step::Epoch(unit), Value::Number(n)) => {
-            let scaled = integral(&n).and_then(|v| v.to_i128()).and_then(|v| v.checked_mul(unit.nanos()));
-            Value::Timestamp(Timestamp(scaled.ok_or_else(|| unconvertible(&Value::Number(n), "a timestamp"))?))
+            let scaled = integral(&n)
+                .and_then(|v| v.to_i128())
+                .and_then(|v| v.checked_mul(unit.nanos()));
+            Value::Timestamp(Timestamp(
+                scaled.ok_or_else(|| unconvertible(&Value::Number(n), "a timestamp"))?,
+            ))
         }
         (Step::Epoch(_), value @ Value::Timestamp(_)) => value,
         (Step::Epoch(unit), Value::Text(text)) => {
-            let number = literal::integer(&text).ok_or_else(|| unconvertible(&Value::Text(text), "a timestamp"))?;
+            let number =
+                literal::integer(&text).ok_or_else(|| unconvertible(&Value::Text(text), "a timestamp"))?;
             return apply(&Step::Epoch(*unit), Value::Number(number));
         }
         (Step::Scale(power), Value::Number(n)) => match exact(&n) {
             Some(d) => Value::Number(Number {
                 ty: NumberType::Decimal,
-                repr: NumberRepr::Decimal(Decimal { exponent: d.exponent + i64::from(*power), ..d }),
+                repr: NumberRepr::Decimal(Decimal {
+                    exponent: d.exponent + i64::from(*power),
+                    ..d
+                }),
             }),
             None => Value::Number(n),
         },
@@ -291,11 +312,18 @@ fn apply(step: &Step, value: Value) -> Result<Value, Problem> {
 /// wrote when they stored 853.19. NaN and the infinities are none.
 pub(super) fn exact(n: &Number) -> Option<Decimal> {
     match &n.repr {
-        NumberRepr::Int(v) => Some(Decimal { unscaled: BigInt::from(*v), exponent: 0 }),
+        NumberRepr::Int(v) => Some(Decimal {
+            unscaled: BigInt::from(*v),
+            exponent: 0,
+        }),
         NumberRepr::Decimal(d) => Some(d.clone()),
         NumberRepr::Double(v) if !v.is_finite() => None,
         NumberRepr::Double(v) => {
-            let text = if n.ty == NumberType::Float { format!("{:e}", *v as f32) } else { format!("{v:e}") };
+            let text = if n.ty == NumberType::Float {
+                format!("{:e}", *v as f32)
+            } else {
+                format!("{v:e}")
+            };
             match literal::decimal(&text, NumberType::Decimal)?.repr {
                 NumberRepr::Decimal(d) => Some(d),
                 _ => None,
@@ -375,9 +403,11 @@ fn to_type(ty: Type, value: Value) -> Result<Value, Problem> {
                 nearest.map(|v| typed(NumberType::Double, NumberRepr::Double(v)))
             }
         },
-        (Type::Float, Value::Number(n)) => {
-            n.to_string().parse::<f32>().ok().map(|v| typed(NumberType::Float, NumberRepr::Double(f64::from(v))))
-        }
+        (Type::Float, Value::Number(n)) => n
+            .to_string()
+            .parse::<f32>()
+            .ok()
+            .map(|v| typed(NumberType::Float, NumberRepr::Double(f64::from(v)))),
         (Type::Decimal, Value::Number(n)) => Some(match exact(n) {
             Some(d) => typed(NumberType::Decimal, NumberRepr::Decimal(d)),
             None => Value::Number(n.clone()),
@@ -386,15 +416,23 @@ fn to_type(ty: Type, value: Value) -> Result<Value, Problem> {
         (Type::Uuid, Value::Bytes { bytes, .. }) => bytes.as_slice().try_into().ok().map(Value::Uuid),
         (Type::ObjectId, Value::Text(t)) => {
             let mut id = [0; 12];
-            hex::decode_to_slice(t, &mut id).ok().map(|()| Value::ObjectId(id))
+            hex::decode_to_slice(t, &mut id)
+                .ok()
+                .map(|()| Value::ObjectId(id))
         }
         (Type::ObjectId, Value::Bytes { bytes, .. }) => bytes.as_slice().try_into().ok().map(Value::ObjectId),
-        (Type::Bytes, Value::Uuid(id)) => Some(Value::Bytes { subtype: 0, bytes: id.to_vec() }),
-        (Type::Bytes, Value::ObjectId(id)) => Some(Value::Bytes { subtype: 0, bytes: id.to_vec() }),
+        (Type::Bytes, Value::Uuid(id)) => Some(Value::Bytes {
+            subtype: 0,
+            bytes: id.to_vec(),
+        }),
+        (Type::Bytes, Value::ObjectId(id)) => Some(Value::Bytes {
+            subtype: 0,
+            bytes: id.to_vec(),
+        }),
         (Type::Timestamp, Value::Text(t)) => temporal::timestamp(t).map(Value::Timestamp),
-        (Type::Timestamp, Value::Date(days)) => {
-            Some(Value::Timestamp(Timestamp(i128::from(*days) * 86_400 * 1_000_000_000)))
-        }
+        (Type::Timestamp, Value::Date(days)) => Some(Value::Timestamp(Timestamp(
+            i128::from(*days) * 86_400 * 1_000_000_000,
+        ))),
         (Type::Date, Value::Text(t)) => temporal::date(t).map(Value::Date),
         (Type::Date, Value::Timestamp(t)) => {
             let day = 86_400 * 1_000_000_000i128;
@@ -434,7 +472,9 @@ mod tests {
 
     fn show(steps: &[Step], value: Value) -> Result<String, String> {
         let converted = Conversion(steps.to_vec()).apply(value);
-        converted.map(|v| format!("{} {}", v.type_name(), shown(&v))).map_err(|p| p.to_string())
+        converted
+            .map(|v| format!("{} {}", v.type_name(), shown(&v)))
+            .map_err(|p| p.to_string())
     }
 
     #[test]
@@ -445,15 +485,46 @@ mod tests {
             (vec![Step::Scale(-2)], int(85_319), "decimal 853.19"),
             (vec![Step::Type(Type::Decimal)], double(853.19), "decimal 853.19"),
             (vec![Step::Type(Type::Int)], double(3.0), "int64 3"),
-            (vec![Step::Epoch(EpochUnit::S)], int(0), "timestamp 1970-01-01T00:00:00Z"),
-            (vec![Step::Truncate(EpochUnit::S)], Value::Timestamp(Timestamp(1_999_999_999)), "timestamp 1970-01-01T00:00:01Z"),
-            (vec![Step::Type(Type::ObjectId), Step::Type(Type::Text)], text("65f000000000000000000001"), "text \"65f000000000000000000001\""),
-            (vec![Step::Trim, Step::Case(Case::Upper)], text(" a "), "text \"A\""),
+            (
+                vec![Step::Epoch(EpochUnit::S)],
+                int(0),
+                "timestamp 1970-01-01T00:00:00Z",
+            ),
+            (
+                vec![Step::Truncate(EpochUnit::S)],
+                Value::Timestamp(Timestamp(1_999_999_999)),
+                "timestamp 1970-01-01T00:00:01Z",
+            ),
+            (
+                vec![Step::Type(Type::ObjectId), Step::Type(Type::Text)],
+                text("65f000000000000000000001"),
+                "text \"65f000000000000000000001\"",
+            ),
+            (
+                vec![Step::Trim, Step::Case(Case::Upper)],
+                text(" a "),
+                "text \"A\"",
+            ),
             (vec![Step::Decode(Encoding::Hex)], text("00ff"), "bytes 0x00ff"),
             (vec![Step::Decode(Encoding::Base64)], text("AAE="), "bytes 0x0001"),
-            (vec![Step::Split(",".into()), Step::Join(";".into())], text("a,b"), "text \"a;b\""),
-            (vec![Step::Uuid(UuidOrder::JavaLegacy)], Value::Bytes { subtype: 3, bytes: (0..16).collect() }, "uuid 07060504-0302-0100-0f0e-0d0c0b0a0908"),
-            (vec![Step::Type(Type::Date)], Value::Timestamp(Timestamp(0)), "date 1970-01-01"),
+            (
+                vec![Step::Split(",".into()), Step::Join(";".into())],
+                text("a,b"),
+                "text \"a;b\"",
+            ),
+            (
+                vec![Step::Uuid(UuidOrder::JavaLegacy)],
+                Value::Bytes {
+                    subtype: 3,
+                    bytes: (0..16).collect(),
+                },
+                "uuid 07060504-0302-0100-0f0e-0d0c0b0a0908",
+            ),
+            (
+                vec![Step::Type(Type::Date)],
+                Value::Timestamp(Timestamp(0)),
+                "date 1970-01-01",
+            ),
         ];
         for (steps, value, wanted) in cases {
             assert_eq!(show(&steps, value).as_deref(), Ok(wanted), "{steps:?}");
@@ -466,7 +537,10 @@ mod tests {
             (vec![Step::Type(Type::Date)], Value::Timestamp(Timestamp(1))),
             (vec![Step::Type(Type::Uuid)], text("nope")),
         ] {
-            assert!(show(&steps, value).unwrap_err().starts_with("unconvertible"), "{steps:?}");
+            assert!(
+                show(&steps, value).unwrap_err().starts_with("unconvertible"),
+                "{steps:?}"
+            );
         }
     }
 

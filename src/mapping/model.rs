@@ -132,6 +132,13 @@ impl Compare {
             expires: f.expires.clone(),
         };
         let ignored = self.fields.iter().filter(|f| f.ignore).map(|f| of(f, "ignore"));
-        ignored.chain(self.fields.iter().filter(|f| f.tolerance.is_some()).map(|f| of(f, "tolerance"))).collect()
+        ignored
+            .chain(
+                self.fields
+                    .iter()
+                    .filter(|f| f.tolerance.is_some())
+                    .map(|f| of(f, "tolerance")),
+            )
+            .collect()
     }
 }

@@ -5,7 +5,9 @@
 
 use super::convert::Conversion;
 use crate::Side;
-use crate::canon::{Absent, Encoder, Equality, NULL, Numbers, Raw, RawRecord, decode, is_empty_collection, without_types};
+use crate::canon::{
+    Absent, Encoder, Equality, NULL, Numbers, Raw, RawRecord, decode, is_empty_collection, without_types,
+};
 use crate::digest::{Hasher, KeyHash, RecordHash};
 use crate::model::{Number, NumberType, Problem, Value};
 use rustc_hash::FxHashMap;
@@ -77,19 +79,31 @@ impl Node {
     fn child(&mut self, name: &str) -> &mut Child {
         let name = name.as_bytes().to_vec();
         let at = *self.by_name.entry(name.clone()).or_insert_with(|| {
-            self.children.push(Child { name, rules: Vec::new(), node: None });
+            self.children.push(Child {
+                name,
+                rules: Vec::new(),
+                node: None,
+            });
             self.children.len() - 1
         });
         &mut self.children[at]
     }
 
     fn insert(&mut self, path: &str, rule: usize, name: &str) {
-        if let Some(prefix) = path.strip_suffix('*').filter(|p| !p.contains('.') && !p.is_empty()) {
-            self.prefixes.push((prefix.as_bytes().to_vec(), name.trim_end_matches('*').to_owned()));
+        if let Some(prefix) = path
+            .strip_suffix('*')
+            .filter(|p| !p.contains('.') && !p.is_empty())
+        {
+            self.prefixes
+                .push((prefix.as_bytes().to_vec(), name.trim_end_matches('*').to_owned()));
         } else if path == "*" {
-            self.prefixes.push((Vec::new(), name.trim_end_matches('*').to_owned()));
+            self.prefixes
+                .push((Vec::new(), name.trim_end_matches('*').to_owned()));
         } else if let Some((head, rest)) = path.split_once('.') {
-            self.child(head).node.get_or_insert_default().insert(rest, rule, name);
+            self.child(head)
+                .node
+                .get_or_insert_default()
+                .insert(rest, rule, name);
         } else {
             self.child(path).rules.push(rule);
         }
@@ -149,10 +163,15 @@ impl Projection {
         let (mut root, mut element) = (Node::default(), Node::default());
         for (i, rule) in rules.iter().enumerate() {
             let Some(path) = &rule.path else { continue };
-            let inside = explode.as_ref().and_then(|e| path.strip_prefix(e.as_str())).and_then(|p| p.strip_prefix('.'));
+            let inside = explode
+                .as_ref()
+                .and_then(|e| path.strip_prefix(e.as_str()))
+                .and_then(|p| p.strip_prefix('.'));
             match inside {
                 Some(rest) => element.insert(rest, i, &rule.name),
-                None if explode.is_some() && (path == INDEX || path == ELEMENT) => element.insert(path, i, &rule.name),
+                None if explode.is_some() && (path == INDEX || path == ELEMENT) => {
+                    element.insert(path, i, &rule.name)
+                }
                 None => root.insert(path, i, &rule.name),
             }
         }
@@ -161,8 +180,13 @@ impl Projection {
             encoder.value(value)?;
             Ok(encoder.bytes().to_vec())
         };
-        let defaults = rules.iter().map(|r| r.default.as_ref().map(|v| encode(v, equality)).transpose());
-        let by_value = Equality { numbers: Numbers::Value, ..equality };
+        let defaults = rules
+            .iter()
+            .map(|r| r.default.as_ref().map(|v| encode(v, equality)).transpose());
+        let by_value = Equality {
+            numbers: Numbers::Value,
+            ..equality
+        };
         let expected = rules.iter().map(|r| match &r.expect {
             Some(Expect::Value(v)) => encode(v, by_value).map(Some),
             _ => Ok(None),
@@ -247,7 +271,9 @@ impl Projection {
                 })?;
                 match is_list || matches!(array.to_value()?, Value::Null) {
                     true => Ok(()),
-                    false => Err(Problem::unconvertible(format!("{explode} is not a list, so it cannot be exploded"))),
+                    false => Err(Problem::unconvertible(format!(
+                        "{explode} is not a list, so it cannot be exploded"
+                    ))),
                 }
             }
         });
@@ -264,24 +290,42 @@ impl Projection {
         digester: &mut Digester,
     ) -> Result<(), Problem> {
         let mut hint = 0;
-        raw.walk(|name, value| self.visit(&self.root, name, value, &mut hint, &mut Vec::new(), &mut |s, v| put(digester, s, v)))
+        raw.walk(|name, value| {
+            self.visit(
+                &self.root,
+                name,
+                value,
+                &mut hint,
+                &mut Vec::new(),
+                &mut |s, v| put(digester, s, v),
+            )
+        })
     }
 
     fn walk_element(&self, index: usize, element: Raw<'_>, digester: &mut Digester) -> Result<(), Problem> {
         if let Some(&at) = self.element.by_name.get(INDEX.as_bytes()) {
             for &rule in &self.element.children[at].rules {
-                digester.put_value(self, rule, Value::Number(Number::int(index as i64, NumberType::Int64)));
+                digester.put_value(
+                    self,
+                    rule,
+                    Value::Number(Number::int(index as i64, NumberType::Int64)),
+                );
             }
         }
         let mut hint = 0;
         let mut path = self.explode.clone().unwrap_or_default().into_bytes();
         path.push(b'.');
         let is_document = element.walk_document(&mut |name, value| {
-            self.visit(&self.element, name, value, &mut hint, &mut path, &mut |s, v| digester.put(self, s, v))
+            self.visit(&self.element, name, value, &mut hint, &mut path, &mut |s, v| {
+                digester.put(self, s, v)
+            })
         })?;
         if !is_document {
             match self.element.by_name.get(ELEMENT.as_bytes()) {
-                Some(&at) => self.element.children[at].rules.iter().for_each(|&r| digester.put(self, Slot::Rule(r), element)),
+                Some(&at) => self.element.children[at]
+                    .rules
+                    .iter()
+                    .for_each(|&r| digester.put(self, Slot::Rule(r), element)),
                 None => digester.put(self, Slot::Path(ELEMENT.as_bytes()), element),
             }
         }
@@ -325,8 +369,8 @@ impl Projection {
                 path.extend_from_slice(name);
                 path.push(b'.');
                 let mut hint = 0;
-                let walked =
-                    value.walk_document(&mut |name, value| self.visit(inner, name, value, &mut hint, path, put));
+                let walked = value
+                    .walk_document(&mut |name, value| self.visit(inner, name, value, &mut hint, path, put));
                 path.truncate(before);
                 if walked.map_err(|p| p.inside(&String::from_utf8_lossy(name)))? {
                     return Ok(());
@@ -566,7 +610,12 @@ impl Digester {
         let spec = &p.rules[rule];
         if self.meet(rule) {
             let path = spec.path.as_deref().unwrap_or(&spec.name);
-            return self.fail(p, Some(rule), &spec.name, Problem::malformed(format!("duplicate field name {path:?}")));
+            return self.fail(
+                p,
+                Some(rule),
+                &spec.name,
+                Problem::malformed(format!("duplicate field name {path:?}")),
+            );
         }
         if spec.ignore {
             return;
@@ -604,7 +653,10 @@ impl Digester {
         self.meet(rule);
         let spec = &p.rules[rule];
         self.encoder.clear();
-        let encoded = spec.convert.apply(value).and_then(|v| self.encoder.value(&v).map(|()| v));
+        let encoded = spec
+            .convert
+            .apply(value)
+            .and_then(|v| self.encoder.value(&v).map(|()| v));
         match encoded {
             Ok(value) => self.take(p, rule, Some(value), None),
             Err(problem) => self.fail(p, Some(rule), &spec.name, problem),
@@ -643,10 +695,22 @@ impl Digester {
             self.encoder.clear();
             self.encoder.raw(&[PROBLEM_TAG, p.side as u8]);
         }
-        self.count(p, Some(rule), p.seeds[rule], &spec.name, spec.empty_is_null, value, cell, unexpected);
+        self.count(
+            p,
+            Some(rule),
+            p.seeds[rule],
+            &spec.name,
+            spec.empty_is_null,
+            value,
+            cell,
+            unexpected,
+        );
     }
 
-    #[expect(clippy::too_many_arguments, reason = "the one place where every kind of field ends")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the one place where every kind of field ends"
+    )]
     #[inline]
     fn count(
         &mut self,
@@ -676,7 +740,15 @@ impl Digester {
                 None => decode(bytes).map(|(v, _)| v).or(Ok(Value::Null)),
             };
             let path = path.to_owned();
-            self.captured.push(Captured { path, rule, canonical, value, cell, unexpected, uncounted: dropped });
+            self.captured.push(Captured {
+                path,
+                rule,
+                canonical,
+                value,
+                cell,
+                unexpected,
+                uncounted: dropped,
+            });
         }
         if !dropped {
             self.remember(seed, path);
@@ -708,12 +780,20 @@ impl Digester {
         let bit = 1u64 << (seed & 63);
         if self.unmapped_bloom & bit != 0 && self.unmapped_seen.contains(&seed) {
             let name = String::from_utf8_lossy(path).into_owned();
-            return self.fail(p, None, &name, Problem::malformed(format!("duplicate field name {name:?}")));
+            return self.fail(
+                p,
+                None,
+                &name,
+                Problem::malformed(format!("duplicate field name {name:?}")),
+            );
         }
         self.unmapped_bloom |= bit;
         self.unmapped_seen.push(seed);
         if p.unmapped == Unmapped::Report {
-            *self.reported.entry(String::from_utf8_lossy(path).into_owned()).or_default() += 1;
+            *self
+                .reported
+                .entry(String::from_utf8_lossy(path).into_owned())
+                .or_default() += 1;
             return;
         }
         self.encoder.clear();
@@ -723,7 +803,11 @@ impl Digester {
         };
         match encoded {
             Ok(()) => {
-                let value = if self.depth == Depth::Tree { raw.to_value().ok() } else { None };
+                let value = if self.depth == Depth::Tree {
+                    raw.to_value().ok()
+                } else {
+                    None
+                };
                 let cell = cell_of(raw, self.depth);
                 // A cell knows whether its column is a collection that cannot tell empty from null.
                 let empty_is_null = matches!(raw, Raw::Cell(c) if c.column.non_frozen_collection);
@@ -746,8 +830,14 @@ impl Digester {
 
     /// Counts in a field that could not be read, in a way that equals nothing.
     fn fail(&mut self, p: &Projection, rule: Option<usize>, path: &str, problem: Problem) {
-        let problem = if problem.path().starts_with(path) { problem } else { problem.inside(path) };
-        let hash = p.hasher.field(p.hasher.path(path.as_bytes()), &[PROBLEM_TAG, p.side as u8]);
+        let problem = if problem.path().starts_with(path) {
+            problem
+        } else {
+            problem.inside(path)
+        };
+        let hash = p
+            .hasher
+            .field(p.hasher.path(path.as_bytes()), &[PROBLEM_TAG, p.side as u8]);
         self.sum = self.sum.wrapping_add(hash);
         if self.depth == Depth::Tree {
             let value = Err(problem.clone());
@@ -777,12 +867,15 @@ impl Digester {
         self.keyed = self.key_parts.iter().all(|part| !part.is_empty());
         self.key.clear();
         if self.keyed {
-            self.key_parts.iter().for_each(|part| self.key.extend_from_slice(part));
+            self.key_parts
+                .iter()
+                .for_each(|part| self.key.extend_from_slice(part));
         } else {
             self.key.extend_from_slice(&[PROBLEM_TAG, p.side as u8]);
             self.key.extend_from_slice(&self.at.to_be_bytes());
             self.key.extend_from_slice(&self.element.to_be_bytes());
-            self.problem.get_or_insert_with(|| Problem::malformed("the key cannot be read"));
+            self.problem
+                .get_or_insert_with(|| Problem::malformed("the key cannot be read"));
         }
         self.key_hash = p.hasher.key(&self.key);
         if self.depth != Depth::Key {
@@ -808,7 +901,12 @@ impl Digester {
                 self.take(p, rule, Some(Value::Null), None);
             } else {
                 let path = spec.path.as_deref().unwrap_or(&spec.name).to_owned();
-                self.fail(p, Some(rule), &spec.name, Problem::malformed(format!("the key field {path:?} is missing")));
+                self.fail(
+                    p,
+                    Some(rule),
+                    &spec.name,
+                    Problem::malformed(format!("the key field {path:?} is missing")),
+                );
             }
         } else if let Some(expect) = &spec.expect
             && self.depth != Depth::Key
@@ -816,7 +914,16 @@ impl Digester {
         {
             self.encoder.clear();
             self.encoder.raw(&[PROBLEM_TAG, p.side as u8]);
-            self.count(p, Some(rule), p.seeds[rule], &spec.name, false, Some(Value::Null), None, Some(unexpected));
+            self.count(
+                p,
+                Some(rule),
+                p.seeds[rule],
+                &spec.name,
+                false,
+                Some(Value::Null),
+                None,
+                Some(unexpected),
+            );
         }
     }
 }
@@ -835,7 +942,13 @@ fn cell_of(raw: Raw<'_>, depth: Depth) -> Option<OwnedCell> {
 
 impl Projection {
     /// What is wrong with the value of a field that exists on this side only.
-    fn unexpected(&self, rule: usize, expect: &Expect, bytes: Option<&[u8]>, value: Option<&Value>) -> Option<String> {
+    fn unexpected(
+        &self,
+        rule: usize,
+        expect: &Expect,
+        bytes: Option<&[u8]>,
+        value: Option<&Value>,
+    ) -> Option<String> {
         match (expect, bytes) {
             (Expect::Anything, _) => None,
             (Expect::Value(_) | Expect::Type(_), None) => Some("expected, and not there".to_owned()),
@@ -849,7 +962,8 @@ impl Projection {
                     Some(value) => value.type_name(),
                     None => decode(bytes).map_or("malformed", |(v, _)| v.type_name()),
                 };
-                let number = name == "number" && decode(bytes).is_ok_and(|(v, _)| matches!(v, Value::Number(_)));
+                let number =
+                    name == "number" && decode(bytes).is_ok_and(|(v, _)| matches!(v, Value::Number(_)));
                 (found != name && !number).then(|| format!("expected type {name}, found {found}"))
             }
         }

@@ -19,7 +19,12 @@ pub enum Tolerance {
 impl Tolerance {
     /// Whether the two values lie close enough together. Values of other kinds never do.
     pub fn covers(&self, a: &Value, b: &Value) -> bool {
-        let parse = |text: &str| match crate::canon::literal::decimal(text, crate::model::NumberType::Decimal)?.repr {
+        let parse = |text: &str| match crate::canon::literal::decimal(
+            text,
+            crate::model::NumberType::Decimal,
+        )?
+        .repr
+        {
             crate::model::NumberRepr::Decimal(d) => Some(d),
             _ => None,
         };
@@ -31,7 +36,9 @@ impl Tolerance {
                 matches!((exact(a), exact(b), parse(limit)), (Some(a), Some(b), Some(limit)) if within(&a, &b, &limit))
             }
             (Tolerance::Relative(share), Value::Number(a), Value::Number(b)) => {
-                let (Some(a), Some(b), Some(share)) = (exact(a), exact(b), parse(share)) else { return false };
+                let (Some(a), Some(b), Some(share)) = (exact(a), exact(b), parse(share)) else {
+                    return false;
+                };
                 let limit = |of: &Decimal| Decimal {
                     unscaled: num_traits::Signed::abs(&of.unscaled) * &share.unscaled,
                     exponent: of.exponent + share.exponent,

@@ -10,7 +10,14 @@ pub fn start(verbose: u8) {
         1 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    let filter = EnvFilter::builder().with_default_directive(level.into()).with_env_var("ASSAY_LOG").from_env_lossy();
+    let filter = EnvFilter::builder()
+        .with_default_directive(level.into())
+        .with_env_var("ASSAY_LOG")
+        .from_env_lossy();
     // A second start (in tests) changes nothing.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false)
+        .try_init();
 }

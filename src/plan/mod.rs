@@ -106,7 +106,11 @@ impl Plan {
 
     /// Digest of what the plan asks without how it is cut: two plans with the same question give the same answer.
     pub fn question(&self) -> String {
-        Plan { slices: Vec::new(), ..self.clone() }.digest()
+        Plan {
+            slices: Vec::new(),
+            ..self.clone()
+        }
+        .digest()
     }
 
     /// The spans of one compare and side that `wanted` picks, in stream order.

@@ -40,7 +40,10 @@ fn check(prepared: &Prepared) -> Vec<CheckFinding> {
     let shapes = prepared.lanes.as_ref().map(|lane| {
         let mut shape = Shape::default();
         let mut digester = lane.digester(Depth::Tree);
-        let first = lane.source.chunks(&lane.namespace, 0, None).and_then(|mut s| s.next());
+        let first = lane
+            .source
+            .chunks(&lane.namespace, 0, None)
+            .and_then(|mut s| s.next());
         if let Ok(Some(chunk)) = first {
             lane.each_record(&chunk, &mut digester, |d, _, _| {
                 if shape.records < SAMPLE as u64 {
@@ -58,7 +61,11 @@ fn check(prepared: &Prepared) -> Vec<CheckFinding> {
     let mut out = Vec::new();
     let name = &prepared.compare.name;
     let mut say = |serious: bool, message: String| {
-        out.push(CheckFinding { compare: name.clone(), serious, message });
+        out.push(CheckFinding {
+            compare: name.clone(),
+            serious,
+            message,
+        });
     };
     for side in Side::BOTH {
         let shape = &shapes[side];
@@ -68,19 +75,37 @@ fn check(prepared: &Prepared) -> Vec<CheckFinding> {
         }
         for (rule, spec) in prepared.lanes[side].projection.rules().iter().enumerate() {
             let Some(path) = &spec.path else { continue };
-            let is_key = prepared.lanes[side].projection.key_names().any(|k| k == spec.name);
+            let is_key = prepared.lanes[side]
+                .projection
+                .key_names()
+                .any(|k| k == spec.name);
             if !shape.rules.contains(&rule) && !spec.ignore && spec.expect.is_none() && !is_key {
-                say(true, format!("field {}: no record of {side} has {path:?} (of {} looked at)", spec.name, shape.records));
+                say(
+                    true,
+                    format!(
+                        "field {}: no record of {side} has {path:?} (of {} looked at)",
+                        spec.name, shape.records
+                    ),
+                );
             }
         }
         for (path, (n, example)) in &shape.problems {
-            say(true, format!("{side}: {n} of {} records: {example} (field {path:?})", shape.records));
+            say(
+                true,
+                format!(
+                    "{side}: {n} of {} records: {example} (field {path:?})",
+                    shape.records
+                ),
+            );
         }
     }
     for (path, stable) in &shapes.stable.types {
         match shapes.candidate.types.get(path) {
             None if shapes.candidate.records > 0 && !one_sided(prepared, path) => {
-                say(true, format!("field {path:?} is in stable only; map it, or ignore it with a reason"));
+                say(
+                    true,
+                    format!("field {path:?} is in stable only; map it, or ignore it with a reason"),
+                );
             }
             None => {}
             Some(candidate) => lossy(stable, candidate).into_iter().for_each(|what| {
@@ -89,15 +114,23 @@ fn check(prepared: &Prepared) -> Vec<CheckFinding> {
         }
     }
     for path in shapes.candidate.types.keys() {
-        if !shapes.stable.types.contains_key(path) && shapes.stable.records > 0 && !one_sided(prepared, path) {
-            say(true, format!("field {path:?} is in candidate only; map it, or say only = \"candidate\""));
+        if !shapes.stable.types.contains_key(path) && shapes.stable.records > 0 && !one_sided(prepared, path)
+        {
+            say(
+                true,
+                format!("field {path:?} is in candidate only; map it, or say only = \"candidate\""),
+            );
         }
     }
     out
 }
 
 fn one_sided(prepared: &Prepared, path: &str) -> bool {
-    prepared.compare.fields.iter().any(|f| f.name == path && (f.only.is_some() || f.ignore))
+    prepared
+        .compare
+        .fields
+        .iter()
+        .any(|f| f.name == path && (f.only.is_some() || f.ignore))
 }
 
 impl Shape {
@@ -117,14 +150,22 @@ fn lossy(stable: &BTreeSet<&str>, candidate: &BTreeSet<&str>) -> Vec<String> {
     let mut out = Vec::new();
     for (side, types) in [("stable", stable), ("candidate", candidate)] {
         if types.len() > 1 {
-            out.push(format!("{side} mixes {}", types.iter().copied().collect::<Vec<_>>().join(", ")));
+            out.push(format!(
+                "{side} mixes {}",
+                types.iter().copied().collect::<Vec<_>>().join(", ")
+            ));
         }
     }
     let exact = ["decimal", "decimal128", "varint"];
-    for (from, to) in stable.iter().flat_map(|a| candidate.iter().map(move |b| (*a, *b))) {
+    for (from, to) in stable
+        .iter()
+        .flat_map(|a| candidate.iter().map(move |b| (*a, *b)))
+    {
         let what = match (from, to) {
             ("double", "float") => "float keeps 24 of a double's 53 bits",
-            (d, "double" | "float") if exact.contains(&d) => "binary floating point cannot hold most decimals",
+            (d, "double" | "float") if exact.contains(&d) => {
+                "binary floating point cannot hold most decimals"
+            }
             ("int64" | "varint", "double" | "float") => "integers beyond 2^53 lose digits",
             ("list", "set") => "a set forgets order and duplicates",
             ("timestamp", "date") => "a date forgets the time of day",

@@ -5,6 +5,7 @@ use super::lane::Lane;
 use super::pass::{Feed, Monitor, run_pass};
 use super::reconcile::{Suspects, fetch, join};
 use super::tally::{Part, Tally, Unread};
+use crate::canon::cell::{ColumnVerdict, LossKind};
 use crate::canon::{Absent, Equality, Numbers, compare_keys, decode};
 use crate::config::SideConfig;
 use crate::diff::{Finding, Place};
@@ -13,10 +14,9 @@ use crate::mapping::{Compare, Depth, Digester};
 use crate::plan::Span;
 use crate::report::{
     Class, ColumnHeat, CompareResult, Counts, Coverage, Divergence, EqualityInForce, Expires, FieldCount,
-    FieldDifference, IgnoredField, KeyPart, LossyExport, Position, Sample, Shown, State, Subject, ToleranceUsed,
-    divergence_id,
+    FieldDifference, IgnoredField, KeyPart, LossyExport, Position, Sample, Shown, State, Subject,
+    ToleranceUsed, divergence_id,
 };
-use crate::canon::cell::{ColumnVerdict, LossKind};
 use crate::source::Format;
 use crate::store::{SortBudget, SortError, Sorter};
 use crate::{Pair, Side};
@@ -52,18 +52,30 @@ pub fn scan<E>(
 ) -> Result<(Tally, Pair<Vec<Span>>), E> {
     let lanes = prepared.lanes.as_ref();
     let mut feeds = spans.zip(lanes).map(|(spans, lane)| Feed::new(lane, spans));
-    let mut workers: Vec<(Pair<Digester>, Pair<Part>)> =
-        (0..threads).map(|_| (lanes.map(|l| l.digester(Depth::Digest)), Pair::default())).collect();
+    let mut workers: Vec<(Pair<Digester>, Pair<Part>)> = (0..threads)
+        .map(|_| (lanes.map(|l| l.digester(Depth::Digest)), Pair::default()))
+        .collect();
     let typed = prepared.equality.numbers == Numbers::Typed;
     loop {
         let until = Instant::now() + interval;
         let shared = Mutex::new(tally);
-        run_pass(&mut feeds, &mut workers, monitor, Some(until), |(digesters, parts), side, chunk| {
-            let part = &mut parts[side];
-            lanes[side].each_record(&chunk, &mut digesters[side], |digester, _, _| part.add(digester));
-            part.count_loss(lanes[side], &chunk, typed);
-            part.flush(side, chunk.data.len() as u64, &mut shared.lock().expect("no worker panics here"), true);
-        });
+        run_pass(
+            &mut feeds,
+            &mut workers,
+            monitor,
+            Some(until),
+            |(digesters, parts), side, chunk| {
+                let part = &mut parts[side];
+                lanes[side].each_record(&chunk, &mut digesters[side], |digester, _, _| part.add(digester));
+                part.count_loss(lanes[side], &chunk, typed);
+                part.flush(
+                    side,
+                    chunk.data.len() as u64,
+                    &mut shared.lock().expect("no worker panics here"),
+                    true,
+                );
+            },
+        );
         tally = shared.into_inner().expect("no worker panics here");
         for (digesters, parts) in &mut workers {
             for side in Side::BOTH {
@@ -115,15 +127,29 @@ pub fn reconcile(
     let mut tolerated = BTreeMap::<(String, String), u64>::new();
     if !tally.equal() {
         let suspects = Suspects::find(tally, means.hasher);
-        let aside = fetch(lanes, &suspects, means.threads, means.monitor, means.dir, means.budget)?;
-        let judge =
-            MappingJudge::new(&prepared.compare, prepared.equality, prepared.sides.as_ref().zip(lanes.map(|l| &l.namespace)));
+        let aside = fetch(
+            lanes,
+            &suspects,
+            means.threads,
+            means.monitor,
+            means.dir,
+            means.budget,
+        )?;
+        let judge = MappingJudge::new(
+            &prepared.compare,
+            prepared.equality,
+            prepared.sides.as_ref().zip(lanes.map(|l| &l.namespace)),
+        );
         let unread = Pair::from_fn(|side| tally.unread.iter().any(|u| u.side == side));
         join(lanes, aside, &judge, &mut |mut finding| {
             doubt(&mut finding, unread);
             counts.add(finding.class, finding.state, 1);
             for field in &finding.fields {
-                *fields.entry(field.path.clone()).or_default().entry(field.class).or_default() += 1;
+                *fields
+                    .entry(field.path.clone())
+                    .or_default()
+                    .entry(field.class)
+                    .or_default() += 1;
                 if let Some(reason) = &field.tolerated_by {
                     *tolerated.entry((field.path.clone(), reason.clone())).or_default() += 1;
                 }
@@ -136,7 +162,10 @@ pub fn reconcile(
     let total = sorter.len();
     let mut items = Vec::new();
     let mut sorted = sorter.finish()?;
-    let broken = |source| SortError::Io { dir: means.dir.to_owned(), source };
+    let broken = |source| SortError::Io {
+        dir: means.dir.to_owned(),
+        source,
+    };
     let compare_json = serde_json::to_string(name).expect("a name has a JSON form");
     while let Some((_, json)) = sorted.next()? {
         write!(sink, "{{\"compare\":{compare_json},\"divergence\":").map_err(broken)?;
@@ -146,7 +175,11 @@ pub fn reconcile(
             items.push(serde_json::from_slice::<Divergence>(json).expect("written a moment ago"));
         }
     }
-    let fields = fields.into_iter().map(|(path, by_class)| FieldCount { path, total: by_class.values().sum(), by_class });
+    let fields = fields.into_iter().map(|(path, by_class)| FieldCount {
+        path,
+        total: by_class.values().sum(),
+        by_class,
+    });
     Ok(CompareResult {
         name: name.clone(),
         namespaces: lanes.map(|l| Some(l.namespace.name.clone())),
@@ -176,12 +209,20 @@ fn doubt(finding: &mut Finding, unread: Pair<bool>) {
     };
     if doubtful && finding.state == State::Confirmed {
         finding.state = State::Unknown;
-        finding.detail.get_or_insert_with(|| "the other side was not read to its end".to_owned());
+        finding
+            .detail
+            .get_or_insert_with(|| "the other side was not read to its end".to_owned());
     }
 }
 
 fn key_names(prepared: &Prepared) -> Vec<String> {
-    prepared.lanes.stable.projection.key_names().map(str::to_owned).collect()
+    prepared
+        .lanes
+        .stable
+        .projection
+        .key_names()
+        .map(str::to_owned)
+        .collect()
 }
 
 /// A finding in its wire form.
@@ -198,12 +239,25 @@ fn wire(compare: &str, key_names: &[String], finding: &Finding) -> Divergence {
             crate::model::Value::Text(_) => text.trim_matches('"').to_owned(),
             _ => text,
         };
-        key.push(KeyPart { name: name.clone(), ty, text });
+        key.push(KeyPart {
+            name: name.clone(),
+            ty,
+            text,
+        });
         rest = tail;
     }
-    let place = |p: &Place| Position { file: p.file.clone(), offset: p.offset, record: Some(p.number) };
+    let place = |p: &Place| Position {
+        file: p.file.clone(),
+        offset: p.offset,
+        record: Some(p.number),
+    };
     let position = finding.places.as_ref().map(|p| p.as_ref().map(place));
-    let first = finding.places.as_ref().into_sides().into_iter().find_map(|(s, p)| p.as_ref().map(|p| (s, p)));
+    let first = finding
+        .places
+        .as_ref()
+        .into_sides()
+        .into_iter()
+        .find_map(|(s, p)| p.as_ref().map(|p| (s, p)));
     let subject = match (finding.keyed, first) {
         (false, Some((side, place))) => Subject::Place(side, &place.file, place.offset),
         _ => Subject::Key(&finding.key),
@@ -216,9 +270,18 @@ fn wire(compare: &str, key_names: &[String], finding: &Finding) -> Divergence {
                 let shown = Shown::pair(Pair { stable, candidate });
                 (Some(shown.stable), Some(shown.candidate))
             }
-            (stable, candidate) => (stable.as_ref().map(Shown::new), candidate.as_ref().map(Shown::new)),
+            (stable, candidate) => (
+                stable.as_ref().map(Shown::new),
+                candidate.as_ref().map(Shown::new),
+            ),
         };
-        FieldDifference { path: f.path.clone(), class: f.class, stable, candidate, tolerated_by: f.tolerated_by.clone() }
+        FieldDifference {
+            path: f.path.clone(),
+            class: f.class,
+            stable,
+            candidate,
+            tolerated_by: f.tolerated_by.clone(),
+        }
     });
     Divergence {
         fields: fields.collect(),
@@ -254,32 +317,53 @@ fn coverage(tally: &Tally) -> Coverage {
 }
 
 fn equality_box(prepared: &Prepared) -> EqualityInForce {
-    let any_empty = prepared.lanes.stable.projection.rules().iter().any(|r| r.empty_is_null);
+    let any_empty = prepared
+        .lanes
+        .stable
+        .projection
+        .rules()
+        .iter()
+        .any(|r| r.empty_is_null);
     let mut notes = Vec::new();
     if prepared.compare.numbers.is_none() {
         notes.push(match prepared.equality.numbers {
             Numbers::Typed => "numbers are typed because both sides come from the same engine".to_owned(),
-            Numbers::Value => "numbers are compared by value because the engines differ or are not known".to_owned(),
+            Numbers::Value => {
+                "numbers are compared by value because the engines differ or are not known".to_owned()
+            }
         });
     }
     if prepared.compare.absent.is_none() && prepared.equality.absent == Absent::Null {
         notes.push("absent equals null because a side cannot tell them apart".to_owned());
     }
     let empty = if any_empty { Absent::Null } else { Absent::Distinct };
-    EqualityInForce { notes, ..EqualityInForce::new(prepared.equality, empty) }
+    EqualityInForce {
+        notes,
+        ..EqualityInForce::new(prepared.equality, empty)
+    }
 }
 
 fn columns(tally: &Tally) -> Vec<ColumnHeat> {
-    let differing = tally.columns.stable.differing(&tally.columns.candidate).into_iter();
+    let differing = tally
+        .columns
+        .stable
+        .differing(&tally.columns.candidate)
+        .into_iter();
     differing
         .filter(|(_, ranges)| *ranges > 0)
-        .map(|(path, ranges)| ColumnHeat { path, ranges_differing: ranges.into() })
+        .map(|(path, ranges)| ColumnHeat {
+            path,
+            ranges_differing: ranges.into(),
+        })
         .collect()
 }
 
 fn heat(tally: &Tally) -> Vec<u64> {
     let flags = tally.unequal_leaves();
-    flags.chunks(flags.len() / crate::report::HEAT_RANGES).map(|c| c.iter().filter(|f| **f).count() as u64).collect()
+    flags
+        .chunks(flags.len() / crate::report::HEAT_RANGES)
+        .map(|c| c.iter().filter(|f| **f).count() as u64)
+        .collect()
 }
 
 fn expiry(text: Option<&String>) -> Option<Expires> {
@@ -292,7 +376,14 @@ fn tolerances(compare: &Compare, used: BTreeMap<(String, String), u64>) -> Vec<T
         let reason = f.reason.clone().unwrap_or_default();
         let count = used.get(&(f.name.clone(), reason.clone())).copied().unwrap_or(0);
         let (owner, expires) = (f.owner.clone(), expiry(f.expires.as_ref()));
-        Some(ToleranceUsed { path: f.name.clone(), rule, count, reason, owner, expires })
+        Some(ToleranceUsed {
+            path: f.name.clone(),
+            rule,
+            count,
+            reason,
+            owner,
+            expires,
+        })
     };
     compare.fields.iter().filter_map(of).collect()
 }
@@ -320,12 +411,18 @@ fn lossy(prepared: &Prepared, tally: &Tally) -> Vec<LossyExport> {
             });
         }
         let lane = &prepared.lanes[side];
-        let Some(mut scan) = lane.loss_scan() else { continue };
+        let Some(mut scan) = lane.loss_scan() else {
+            continue;
+        };
         scan.restore(&counts.loss);
         let verdict = scan.verdict(prepared.sides[side].precision());
         let remedy = verdict.remedy;
         for (column, verdict) in verdict.columns {
-            let index = lane.namespace.layout.as_ref().and_then(|l| l.columns.iter().position(|c| c.name == column));
+            let index = lane
+                .namespace
+                .layout
+                .as_ref()
+                .and_then(|l| l.columns.iter().position(|c| c.name == column));
             let seen = index.and_then(|i| scan.counts(i)).unwrap_or_default();
             let (word, kind) = match verdict {
                 ColumnVerdict::Exact => continue,
@@ -337,7 +434,13 @@ fn lossy(prepared: &Prepared, tally: &Tally) -> Vec<LossyExport> {
                 LossKind::Rounded => ("rounded", seen.numbers),
                 LossKind::FarTimestamp => ("far_timestamp", seen.far),
             };
-            out.push(LossyExport { side, column, kind: format!("{word}{kind}"), cells, how_to_fix: format!("export again with {remedy}") });
+            out.push(LossyExport {
+                side,
+                column,
+                kind: format!("{word}{kind}"),
+                cells,
+                how_to_fix: format!("export again with {remedy}"),
+            });
         }
     }
     out
@@ -347,17 +450,24 @@ fn notices(prepared: &Prepared, tally: &Tally) -> Vec<String> {
     let mut out = Vec::new();
     for (side, counts) in tally.counts.as_ref().into_sides() {
         if counts.null_keys > 0 {
-            out.push(format!("{side}: {} records have a null in their key", counts.null_keys));
+            out.push(format!(
+                "{side}: {} records have a null in their key",
+                counts.null_keys
+            ));
         }
         for (kind, n) in &counts.problems {
             out.push(format!("{side}: {n} records are {kind}"));
         }
         for (path, n) in &counts.unmapped {
-            out.push(format!("{side}: field {path} is not mapped and was not compared ({n} records)"));
+            out.push(format!(
+                "{side}: field {path} is not mapped and was not compared ({n} records)"
+            ));
         }
         let lane = &prepared.lanes[side];
         if lane.namespace.metadata.is_none() && lane.namespace.format == Format::Bson {
-            out.push(format!("{side}: no metadata.json beside the dump; indexes and options were not compared"));
+            out.push(format!(
+                "{side}: no metadata.json beside the dump; indexes and options were not compared"
+            ));
         }
     }
     out

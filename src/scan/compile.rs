@@ -1,8 +1,8 @@
 //! From the declared mapping to the projection of each side.
 
-use crate::mapping::{Compare, Expect, Projection, Rule};
 use crate::canon::{Absent, Equality, Numbers};
 use crate::digest::Hasher;
+use crate::mapping::{Compare, Expect, Projection, Rule};
 use crate::model::{Problem, Value};
 use crate::source::{Engine, Format, Namespace};
 use crate::{Pair, Side};
@@ -14,9 +14,15 @@ use crate::{Pair, Side};
 pub fn equality_for(compare: &Compare, sides: Pair<&Namespace>) -> Equality {
     let same = sides.stable.engine == sides.candidate.engine && sides.stable.engine != Engine::Unknown;
     let text = |n: &Namespace| matches!(n.format, Format::Csv(_)) || n.engine == Engine::Cassandra;
-    let absent = if text(sides.stable) || text(sides.candidate) { Absent::Null } else { Absent::Distinct };
+    let absent = if text(sides.stable) || text(sides.candidate) {
+        Absent::Null
+    } else {
+        Absent::Distinct
+    };
     Equality {
-        numbers: compare.numbers.unwrap_or(if same { Numbers::Typed } else { Numbers::Value }),
+        numbers: compare
+            .numbers
+            .unwrap_or(if same { Numbers::Typed } else { Numbers::Value }),
         field_order: compare.field_order,
         absent: compare.absent.unwrap_or(absent),
         normalize: compare.normalize,
@@ -56,7 +62,11 @@ pub fn compile(
                 let layout = n.layout.as_ref()?;
                 Some(layout.column(path.as_deref()?)?.non_frozen_collection)
             };
-            sides.zip(field.paths.as_ref()).into_sides().iter().any(|(_, (n, path))| column(n, path) == Some(true))
+            sides
+                .zip(field.paths.as_ref())
+                .into_sides()
+                .iter()
+                .any(|(_, (n, path))| column(n, path) == Some(true))
         };
         rules.push(Rule {
             name: field.name.clone(),
@@ -82,9 +92,17 @@ pub fn compile(
         }
     }
     // Columns that no rule names, and that the server cannot tell empty from null in, are compared on both sides alike.
-    for column in sides.into_sides().iter().filter_map(|(_, n)| n.layout.as_ref()).flat_map(|l| &l.columns) {
+    for column in sides
+        .into_sides()
+        .iter()
+        .filter_map(|(_, n)| n.layout.as_ref())
+        .flat_map(|l| &l.columns)
+    {
         let named = |r: &Rule| r.name == column.name || r.path.as_ref() == Some(&column.name);
-        let foreign = compare.fields.iter().any(|f| [&f.paths.stable, &f.paths.candidate].contains(&&Some(column.name.clone())));
+        let foreign = compare
+            .fields
+            .iter()
+            .any(|f| [&f.paths.stable, &f.paths.candidate].contains(&&Some(column.name.clone())));
         if column.non_frozen_collection && !foreign && !rules.iter().any(named) {
             rules.push(Rule {
                 name: column.name.clone(),
@@ -97,7 +115,11 @@ pub fn compile(
             });
         }
     }
-    let explode = compare.explode.as_ref().filter(|e| e.side == side).map(|e| e.path.clone());
+    let explode = compare
+        .explode
+        .as_ref()
+        .filter(|e| e.side == side)
+        .map(|e| e.path.clone());
     Projection::new(side, rules, &key, explode, compare.unmapped, equality, hasher).map_err(|p| p.to_string())
 }
 
@@ -116,12 +138,16 @@ fn own_key(sides: Pair<&Namespace>) -> Result<Vec<String>, String> {
             b.join(", ")
         )),
         (Some(key), None) | (None, Some(key)) => Ok(key),
-        (None, None) => Err("no key is known; say which columns make it with --key or key = [...]".to_owned()),
+        (None, None) => {
+            Err("no key is known; say which columns make it with --key or key = [...]".to_owned())
+        }
     }
 }
 
 /// A value written in the configuration: JSON where it is JSON, else text.
 fn literal(text: &str) -> Value {
-    let json = crate::canon::ejson::RawJson { bytes: text.trim().as_bytes() };
+    let json = crate::canon::ejson::RawJson {
+        bytes: text.trim().as_bytes(),
+    };
     json.to_value().unwrap_or_else(|_| Value::Text(text.to_owned()))
 }

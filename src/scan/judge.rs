@@ -1,14 +1,14 @@
 //! Judgements at drill-down: the mapping's tolerances, and what a lossy export explains.
 
-use crate::{Pair, Side};
 use crate::canon::cell::{LossKind, Precision, RawCell};
 use crate::canon::{Equality, without_types};
 use crate::config::SideConfig;
-use crate::mapping::OwnedCell;
 use crate::diff::Judge;
+use crate::mapping::OwnedCell;
 use crate::mapping::{Captured, Compare, Tolerance};
 use crate::model::Value;
 use crate::source::{CsvLayout, Format, Namespace};
+use crate::{Pair, Side};
 
 /// Judges by one compare's mapping.
 #[derive(Debug)]
@@ -23,8 +23,13 @@ pub struct MappingJudge {
 
 impl MappingJudge {
     /// A judge for a compare of two namespaces.
-    pub fn new(compare: &Compare, equality: Equality, sides: Pair<(&SideConfig, &Namespace)>) -> MappingJudge {
-        let tolerance = |f: &crate::mapping::Field| Some((f.tolerance.clone()?, f.reason.clone().unwrap_or_default()));
+    pub fn new(
+        compare: &Compare,
+        equality: Equality,
+        sides: Pair<(&SideConfig, &Namespace)>,
+    ) -> MappingJudge {
+        let tolerance =
+            |f: &crate::mapping::Field| Some((f.tolerance.clone()?, f.reason.clone().unwrap_or_default()));
         MappingJudge {
             tolerances: compare.fields.iter().map(tolerance).collect(),
             equality,
@@ -38,9 +43,20 @@ impl MappingJudge {
 impl MappingJudge {
     fn explains(&self, side: Side, cell: &OwnedCell, other: Option<&Value>) -> Option<String> {
         let layout = self.layouts[side].as_ref()?;
-        let OwnedCell { column, text, quoted, escaped } = cell;
+        let OwnedCell {
+            column,
+            text,
+            quoted,
+            escaped,
+        } = cell;
         let column = layout.column(column)?;
-        let raw = RawCell { text, quoted: *quoted, escaped: *escaped, column, dialect: &layout.dialect };
+        let raw = RawCell {
+            text,
+            quoted: *quoted,
+            escaped: *escaped,
+            column,
+            dialect: &layout.dialect,
+        };
         let lost = match raw.explains(other, self.precision[side], self.equality)? {
             LossKind::NullOrEmpty => "null and empty text look the same in this export",
             LossKind::Rounded => "the export rounds numbers; the exact value rounds to what it says",
@@ -53,14 +69,18 @@ impl MappingJudge {
 impl Judge for MappingJudge {
     fn tolerated(&self, rule: usize, values: Pair<&Value>) -> Option<String> {
         let (tolerance, reason) = self.tolerances.get(rule)?.as_ref()?;
-        tolerance.covers(values.stable, values.candidate).then(|| reason.clone())
+        tolerance
+            .covers(values.stable, values.candidate)
+            .then(|| reason.clone())
     }
 
     fn lost(&self, _path: &str, fields: Pair<Option<&Captured>>) -> Option<String> {
         let value = |f: Option<&Captured>| f.and_then(|f| f.value.as_ref().ok()).cloned();
         let values = fields.map(value);
         for (side, field) in fields.into_sides() {
-            let Some(cell) = field.and_then(|f| f.cell.as_ref()) else { continue };
+            let Some(cell) = field.and_then(|f| f.cell.as_ref()) else {
+                continue;
+            };
             if let Some(lost) = self.explains(side, cell, values[side.other()].as_ref()) {
                 return Some(lost);
             }

@@ -42,11 +42,17 @@ impl Lane {
         mut visit: impl FnMut(&mut Digester, &[u8], Locator),
     ) {
         let mut number = chunk.first_record;
-        self.source.each_record(&self.namespace, chunk, |offset, bytes, raw| {
-            let locator = Locator { offset, number, part: chunk.part };
-            self.projection.project(raw, offset, digester, &mut |d| visit(d, bytes, locator));
-            number += 1;
-        });
+        self.source
+            .each_record(&self.namespace, chunk, |offset, bytes, raw| {
+                let locator = Locator {
+                    offset,
+                    number,
+                    part: chunk.part,
+                };
+                self.projection
+                    .project(raw, offset, digester, &mut |d| visit(d, bytes, locator));
+                number += 1;
+            });
     }
 
     /// Looks at one raw record in full and gives it back with its key; `element` picks the record under `explode`.
@@ -63,21 +69,22 @@ impl Lane {
             offset: locator.offset,
             number: locator.number + 1,
         };
-        self.source.with_record(&self.namespace, locator.part, bytes, |raw: RawRecord<'_>| {
-            self.projection.project(raw, locator.offset, digester, &mut |d| {
-                let fields = d.take_captured();
-                if d.element() == element && found.is_none() {
-                    let drilled = Drilled {
-                        record: d.record(),
-                        fields,
-                        keyed: d.keyed(),
-                        problem: d.problem().cloned(),
-                        place: place.clone(),
-                    };
-                    found = Some((d.key().to_vec(), drilled));
-                }
+        self.source
+            .with_record(&self.namespace, locator.part, bytes, |raw: RawRecord<'_>| {
+                self.projection.project(raw, locator.offset, digester, &mut |d| {
+                    let fields = d.take_captured();
+                    if d.element() == element && found.is_none() {
+                        let drilled = Drilled {
+                            record: d.record(),
+                            fields,
+                            keyed: d.keyed(),
+                            problem: d.problem().cloned(),
+                            place: place.clone(),
+                        };
+                        found = Some((d.key().to_vec(), drilled));
+                    }
+                });
             });
-        });
         found
     }
 
@@ -89,18 +96,21 @@ impl Lane {
     /// A scan for what the export of this lane may have lost, if it is one that can lose anything.
     pub fn loss_scan(&self) -> Option<LossScan> {
         let layout = self.namespace.layout.as_ref()?;
-        layout.typed().then(|| LossScan::new(&layout.columns, &layout.dialect))
+        layout
+            .typed()
+            .then(|| LossScan::new(&layout.columns, &layout.dialect))
     }
 
     /// Lets `loss` look at every cell of a chunk; returns how many JSON documents hold numbers whose type is a guess.
     pub fn count_loss(&self, chunk: &Chunk, typed: bool, loss: &mut Option<LossScan>) -> u64 {
         let mut guessed = 0;
         if loss.is_some() || typed && self.namespace.format == Format::Ndjson {
-            self.source.each_record(&self.namespace, chunk, |_, _, raw| match (raw, &mut *loss) {
-                (RawRecord::Row(row), Some(loss)) => row.count_loss(loss),
-                (RawRecord::Json(text), _) => guessed += u64::from(is_relaxed(text)),
-                _ => {}
-            });
+            self.source
+                .each_record(&self.namespace, chunk, |_, _, raw| match (raw, &mut *loss) {
+                    (RawRecord::Row(row), Some(loss)) => row.count_loss(loss),
+                    (RawRecord::Json(text), _) => guessed += u64::from(is_relaxed(text)),
+                    _ => {}
+                });
         }
         guessed
     }

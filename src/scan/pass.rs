@@ -36,7 +36,12 @@ pub struct Feed<'l> {
 impl<'l> Feed<'l> {
     /// A feed over `spans`, in order.
     pub fn new(lane: &'l Lane, spans: Vec<Span>) -> Feed<'l> {
-        Feed { lane, spans, stream: None, unread: None }
+        Feed {
+            lane,
+            spans,
+            stream: None,
+            unread: None,
+        }
     }
 
     /// The spans not read yet; the first starts where reading goes on.
@@ -77,7 +82,11 @@ impl<'l> Feed<'l> {
 
     fn read(&mut self, span: Span) -> Result<Option<Chunk>, SourceError> {
         if self.stream.is_none() {
-            self.stream = Some(self.lane.source.chunks(&self.lane.namespace, span.from, span.to)?);
+            self.stream = Some(
+                self.lane
+                    .source
+                    .chunks(&self.lane.namespace, span.from, span.to)?,
+            );
         }
         self.stream.as_mut().expect("opened above").next()
     }

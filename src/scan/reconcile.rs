@@ -40,7 +40,12 @@ impl Suspects {
             Ok(key) => Some(hasher.key(&key)),
             Err(hash) => Some(hash),
         };
-        match peeled.items.iter().map(|(key, _)| hash(*key)).collect::<Option<FxHashSet<_>>>() {
+        match peeled
+            .items
+            .iter()
+            .map(|(key, _)| hash(*key))
+            .collect::<Option<FxHashSet<_>>>()
+        {
             Some(keys) => Suspects::Keys { keys, leaves },
             None => Suspects::Leaves(leaves),
         }
@@ -105,12 +110,27 @@ impl Aside {
         };
         let u64_of = |b: &[u8]| u64::from_be_bytes(b.try_into().expect("eight bytes"));
         let u32_of = |b: &[u8]| u32::from_be_bytes(b.try_into().expect("four bytes"));
-        let locator = Locator { offset: u64_of(take(8)), number: u64_of(take(8)), part: u32_of(take(4)) };
+        let locator = Locator {
+            offset: u64_of(take(8)),
+            number: u64_of(take(8)),
+            part: u32_of(take(4)),
+        };
         let element = u64_of(take(8));
         let record = RecordHash(u128::from_be_bytes(take(16).try_into().expect("sixteen bytes")));
         let len = u32_of(take(4));
-        let side = if bytes[0] == Side::Stable as u8 { Side::Stable } else { Side::Candidate };
-        Aside { side, record, locator, len, element, raw: bytes[HEAD..].to_vec() }
+        let side = if bytes[0] == Side::Stable as u8 {
+            Side::Stable
+        } else {
+            Side::Candidate
+        };
+        Aside {
+            side,
+            record,
+            locator,
+            len,
+            element,
+            raw: bytes[HEAD..].to_vec(),
+        }
     }
 }
 
@@ -126,37 +146,57 @@ pub fn fetch<'b>(
     dir: &Path,
     budget: &'b SortBudget,
 ) -> Result<Sorted, SortError> {
-    let sorter = Mutex::new((Sorter::new(dir, |a, b| a.cmp(b), SORT_MEMORY, budget), None::<SortError>));
+    let sorter = Mutex::new((
+        Sorter::new(dir, |a, b| a.cmp(b), SORT_MEMORY, budget),
+        None::<SortError>,
+    ));
     let depth = suspects.depth();
-    let mut workers: Vec<(Pair<Digester>, Vec<(KeyHash, Vec<u8>)>)> =
-        (0..threads).map(|_| (lanes.map(|l| l.digester(depth)), Vec::new())).collect();
+    let mut workers: Vec<(Pair<Digester>, Vec<(KeyHash, Vec<u8>)>)> = (0..threads)
+        .map(|_| (lanes.map(|l| l.digester(depth)), Vec::new()))
+        .collect();
     let mut feeds = lanes.map(|lane| Feed::new(lane, vec![Span::ALL]));
-    run_pass(&mut feeds, &mut workers, monitor, None, |(digesters, batch), side, chunk| {
-        let lane = lanes[side];
-        let keep_raw = depth == Depth::Key || !lane.namespace.seekable;
-        lane.each_record(&chunk, &mut digesters[side], |d, bytes, locator| {
-            let key = d.key_hash();
-            if suspects.contains(key) {
-                let mut entry = Vec::new();
-                let raw = if keep_raw { bytes } else { &[][..] };
-                Aside::write(&mut entry, side, d.record(), locator, bytes.len(), d.element(), raw);
-                batch.push((key, entry));
-            }
-        });
-        if !batch.is_empty() {
-            let mut guard = sorter.lock().expect("no worker panics while it holds the lock");
-            let (sorter, failed) = &mut *guard;
-            for (key, entry) in batch.drain(..) {
-                if failed.is_none()
-                    && let Err(error) = sorter.push(&key.0.to_be_bytes(), &entry)
-                {
-                    *failed = Some(error);
-                    monitor.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    run_pass(
+        &mut feeds,
+        &mut workers,
+        monitor,
+        None,
+        |(digesters, batch), side, chunk| {
+            let lane = lanes[side];
+            let keep_raw = depth == Depth::Key || !lane.namespace.seekable;
+            lane.each_record(&chunk, &mut digesters[side], |d, bytes, locator| {
+                let key = d.key_hash();
+                if suspects.contains(key) {
+                    let mut entry = Vec::new();
+                    let raw = if keep_raw { bytes } else { &[][..] };
+                    Aside::write(
+                        &mut entry,
+                        side,
+                        d.record(),
+                        locator,
+                        bytes.len(),
+                        d.element(),
+                        raw,
+                    );
+                    batch.push((key, entry));
+                }
+            });
+            if !batch.is_empty() {
+                let mut guard = sorter.lock().expect("no worker panics while it holds the lock");
+                let (sorter, failed) = &mut *guard;
+                for (key, entry) in batch.drain(..) {
+                    if failed.is_none()
+                        && let Err(error) = sorter.push(&key.0.to_be_bytes(), &entry)
+                    {
+                        *failed = Some(error);
+                        monitor.stop.store(true, std::sync::atomic::Ordering::Relaxed);
+                    }
                 }
             }
-        }
-    });
-    let (sorter, failed) = sorter.into_inner().expect("no worker panics while it holds the lock");
+        },
+    );
+    let (sorter, failed) = sorter
+        .into_inner()
+        .expect("no worker panics while it holds the lock");
     match failed {
         Some(error) => Err(error),
         None => sorter.finish(),
@@ -176,7 +216,9 @@ pub fn join(
     let mut batch: Vec<Vec<Aside>> = Vec::new();
     let (mut bytes, mut last) = (0, Vec::new());
     loop {
-        let entry = aside.next()?.map(|(key, payload)| (key.to_vec(), Aside::read(payload)));
+        let entry = aside
+            .next()?
+            .map(|(key, payload)| (key.to_vec(), Aside::read(payload)));
         let ended = entry.is_none();
         if let Some((key, record)) = entry {
             bytes += record.raw.len() + 256;

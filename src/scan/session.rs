@@ -12,7 +12,9 @@ use crate::mapping::Compare;
 use crate::plan::{Input, Plan, PlannedCompare, SCHEMA, Slice, Span, cut, sketch_cells};
 use crate::report::{AuditResult, CompareResult, CompareRun, Outcome, Report, RunFacts, StoreIdentity};
 use crate::source::{FileSource, SourceError, SourceErrorKind};
-use crate::store::{PartHeader, SortBudget, SortError, create_private_dir, read_part, write_atomic, write_part};
+use crate::store::{
+    PartHeader, SortBudget, SortError, create_private_dir, read_part, write_atomic, write_part,
+};
 use crate::verdict::{Evidence, Exit, Policy, PolicyError, decide};
 use crate::{Pair, Side};
 use jiff::Timestamp;
@@ -106,7 +108,12 @@ pub struct Choices {
 
 impl Session {
     /// Opens both sides, compiles the mapping and makes the plan.
-    pub fn open(config: Config, policy: Policy, choices: &Choices, spool: &Path) -> Result<Session, SessionError> {
+    pub fn open(
+        config: Config,
+        policy: Policy,
+        choices: &Choices,
+        spool: &Path,
+    ) -> Result<Session, SessionError> {
         let sources = Pair::try_from_fn(|side| {
             let side_config = &config.sides[side];
             FileSource::open(&side_config.location, &side_config.options(), spool)
@@ -117,22 +124,33 @@ impl Session {
             [] => discover(&sources, &config.default_key)?,
             compares => compares.to_vec(),
         };
-        if let Some(unknown) = choices.only.iter().find(|o| !compares.iter().any(|c| c.name == **o)) {
+        if let Some(unknown) = choices
+            .only
+            .iter()
+            .find(|o| !compares.iter().any(|c| c.name == **o))
+        {
             let known: Vec<&str> = compares.iter().map(|c| c.name.as_str()).collect();
-            return Err(SessionError::Usage(format!("no compare is called {unknown:?}; there are {}", known.join(", "))));
+            return Err(SessionError::Usage(format!(
+                "no compare is called {unknown:?}; there are {}",
+                known.join(", ")
+            )));
         }
-        let compares = compares.into_iter().filter(|c| choices.only.is_empty() || choices.only.contains(&c.name));
+        let compares = compares
+            .into_iter()
+            .filter(|c| choices.only.is_empty() || choices.only.contains(&c.name));
         let seed = match choices.seed {
             Some(seed) => seed,
             None => {
                 let mut bytes = [0; 8];
-                getrandom::fill(&mut bytes).map_err(|e| SessionError::Usage(format!("no randomness: {e}; say --seed")))?;
+                getrandom::fill(&mut bytes)
+                    .map_err(|e| SessionError::Usage(format!("no randomness: {e}; say --seed")))?;
                 u64::from_le_bytes(bytes)
             }
         };
         let hasher = Hasher::new(seed);
-        let prepared =
-            compares.map(|c| prepare(&config, &sources, c, hasher)).collect::<Result<Vec<_>, SessionError>>()?;
+        let prepared = compares
+            .map(|c| prepare(&config, &sources, c, hasher))
+            .collect::<Result<Vec<_>, SessionError>>()?;
         let threads = match config.scan.threads {
             0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
             n => n,
@@ -144,29 +162,53 @@ impl Session {
             compares: prepared.iter().map(planned).collect(),
             slices: slices(&prepared, choices.slices.unwrap_or(1))?,
         };
-        Ok(Session { config, policy, sources, prepared, plan, hasher, threads })
+        Ok(Session {
+            config,
+            policy,
+            sources,
+            prepared,
+            plan,
+            hasher,
+            threads,
+        })
     }
 
     /// Bytes that will be read in the first pass, as stored.
     pub fn stored_bytes(&self) -> u64 {
-        self.plan.compares.iter().map(|c| c.inputs.stable.stored_bytes + c.inputs.candidate.stored_bytes).sum()
+        self.plan
+            .compares
+            .iter()
+            .map(|c| c.inputs.stable.stored_bytes + c.inputs.candidate.stored_bytes)
+            .sum()
     }
 
     /// Scans the slices that `wanted` picks and writes one part per compare into `dir`.
-    pub fn scan_slices(&self, wanted: &dyn Fn(usize) -> bool, dir: &Path, monitor: &Monitor) -> Result<u64, SessionError> {
+    pub fn scan_slices(
+        &self,
+        wanted: &dyn Fn(usize) -> bool,
+        dir: &Path,
+        monitor: &Monitor,
+    ) -> Result<u64, SessionError> {
         create_private_dir(dir).map_err(SessionError::run("create", dir))?;
         let plan = self.plan.digest();
         let mut done = 0;
         for (index, prepared) in self.prepared.iter().enumerate() {
-            let ids: Vec<usize> =
-                self.plan.slices.iter().filter(|s| s.compare == index && wanted(s.id)).map(|s| s.id).collect();
+            let ids: Vec<usize> = self
+                .plan
+                .slices
+                .iter()
+                .filter(|s| s.compare == index && wanted(s.id))
+                .map(|s| s.id)
+                .collect();
             if ids.is_empty() {
                 continue;
             }
             let name = blake3::hash(format!("{ids:?}").as_bytes()).to_hex();
             let path = dir.join(format!("{index}-{}.part", &name[..16]));
             let spans = Pair::from_fn(|side| self.plan.spans(index, side, wanted));
-            let tally = self.scan_one(prepared, index, ids.clone(), spans, &path, &plan, monitor)?.0;
+            let tally = self
+                .scan_one(prepared, index, ids.clone(), spans, &path, &plan, monitor)?
+                .0;
             if monitor.stopping() {
                 return Err(SessionError::Stopped);
             }
@@ -176,7 +218,10 @@ impl Session {
         Ok(done)
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one call, from two places, of one long-running step")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call, from two places, of one long-running step"
+    )]
     fn scan_one(
         &self,
         prepared: &Prepared,
@@ -195,17 +240,33 @@ impl Session {
             && header.slices == slices
         {
             (spans, tally, resumed) = (header.remaining, stored, header.resumed + 1);
-            monitor.bytes.fetch_add(tally.counts.stable.bytes + tally.counts.candidate.bytes, Ordering::Relaxed);
+            monitor.bytes.fetch_add(
+                tally.counts.stable.bytes + tally.counts.candidate.bytes,
+                Ordering::Relaxed,
+            );
         }
         let plan = plan.to_owned();
         let interval = Duration::from_secs_f64(self.config.scan.checkpoint_seconds.clamp(0.01, 86_400.0));
         let checkpoint = |tally: &Tally, remaining: Pair<Vec<Span>>| {
             let slices = slices.clone();
-            let header = PartHeader { plan: plan.clone(), compare: index, slices, remaining, resumed };
+            let header = PartHeader {
+                plan: plan.clone(),
+                compare: index,
+                slices,
+                remaining,
+                resumed,
+            };
             write_part(path, &header, tally).map_err(SessionError::run("write", path))
         };
-        let (mut tally, remaining) =
-            scan(prepared, spans, tally, self.threads, monitor, interval, checkpoint)?;
+        let (mut tally, remaining) = scan(
+            prepared,
+            spans,
+            tally,
+            self.threads,
+            monitor,
+            interval,
+            checkpoint,
+        )?;
         for (side, spans) in remaining.into_sides() {
             let file = prepared.lanes[side].namespace.name.clone();
             tally.unread.extend(spans.into_iter().map(|s| Unread {
@@ -219,14 +280,25 @@ impl Session {
     }
 
     /// Audits in one go, with checkpoints in `dir`, and leaves report, verdict and all divergences there.
-    pub fn audit(&self, dir: &Path, monitor: &Monitor, stop_is_final: &dyn Fn() -> bool) -> Result<Report, SessionError> {
+    pub fn audit(
+        &self,
+        dir: &Path,
+        monitor: &Monitor,
+        stop_is_final: &dyn Fn() -> bool,
+    ) -> Result<Report, SessionError> {
         let plan = self.plan.digest();
         let started = Timestamp::now();
         let clock = Instant::now();
         let mut tallies = Vec::new();
         let mut resumed = 0;
         for (index, prepared) in self.prepared.iter().enumerate() {
-            let ids = self.plan.slices.iter().filter(|s| s.compare == index).map(|s| s.id).collect();
+            let ids = self
+                .plan
+                .slices
+                .iter()
+                .filter(|s| s.compare == index)
+                .map(|s| s.id)
+                .collect();
             let spans = Pair::from_fn(|side| self.plan.spans(index, side, |_| true));
             let path = dir.join(format!("{index}.part"));
             let (tally, times) = self.scan_one(prepared, index, ids, spans, &path, &plan, monitor)?;
@@ -243,23 +315,35 @@ impl Session {
     pub fn merge(&self, parts: &Path, dir: &Path, monitor: &Monitor) -> Result<Report, SessionError> {
         let (started, clock) = (Timestamp::now(), Instant::now());
         let plan = self.plan.digest();
-        let mut tallies: Vec<Tally> = self.plan.compares.iter().map(|c| Tally::new(c.sketch_cells)).collect();
+        let mut tallies: Vec<Tally> = self
+            .plan
+            .compares
+            .iter()
+            .map(|c| Tally::new(c.sketch_cells))
+            .collect();
         let mut done = vec![false; self.plan.slices.len()];
         let entries = std::fs::read_dir(parts).map_err(SessionError::run("list", parts))?;
         let mut paths: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
         paths.sort();
-        for path in paths.iter().filter(|p| p.extension().is_some_and(|e| e == "part")) {
+        for path in paths
+            .iter()
+            .filter(|p| p.extension().is_some_and(|e| e == "part"))
+        {
             let (header, tally) = read_part(path).map_err(SessionError::run("read", path))?;
             let shown = path.display();
             if header.plan != plan {
-                return Err(SessionError::Usage(format!("{shown} belongs to another plan; scan again under this one")));
+                return Err(SessionError::Usage(format!(
+                    "{shown} belongs to another plan; scan again under this one"
+                )));
             }
             if header.remaining.stable.len() + header.remaining.candidate.len() > 0 {
                 continue;
             }
             for id in header.slices {
                 if std::mem::replace(&mut done[id], true) {
-                    return Err(SessionError::Usage(format!("{shown} holds slice {id}, which another part holds too")));
+                    return Err(SessionError::Usage(format!(
+                        "{shown} holds slice {id}, which another part holds too"
+                    )));
                 }
             }
             tallies[header.compare].merge(&tally);
@@ -267,7 +351,10 @@ impl Session {
         for slice in self.plan.slices.iter().filter(|s| !done[s.id]) {
             tallies[slice.compare].unread.push(Unread {
                 side: slice.side,
-                file: self.prepared[slice.compare].lanes[slice.side].namespace.name.clone(),
+                file: self.prepared[slice.compare].lanes[slice.side]
+                    .namespace
+                    .name
+                    .clone(),
                 offset: slice.span.from,
                 reason: format!("slice {} was not scanned", slice.id),
             });
@@ -315,7 +402,10 @@ impl Session {
             return Err(error.into());
         }
         written.map_err(SessionError::run("write", &path))?;
-        let bytes: u64 = tallies.iter().map(|t| t.counts.stable.bytes + t.counts.candidate.bytes).sum();
+        let bytes: u64 = tallies
+            .iter()
+            .map(|t| t.counts.stable.bytes + t.counts.candidate.bytes)
+            .sum();
         let took = clock.elapsed();
         let run = RunFacts {
             audit_id: audit_id(&self.plan, started),
@@ -327,10 +417,25 @@ impl Session {
             finished: Some(Timestamp::now()),
             duration_ms: took.as_millis() as u64,
             bytes_per_second: (bytes as f64 / took.as_secs_f64().max(1e-6)) as u64,
-            compares: self.prepared.iter().enumerate().map(|(i, p)| self.compare_run(i, p, &tallies[i])).collect(),
-            outcome: if cancelled { Outcome::Cancelled } else { Outcome::Complete },
+            compares: self
+                .prepared
+                .iter()
+                .enumerate()
+                .map(|(i, p)| self.compare_run(i, p, &tallies[i]))
+                .collect(),
+            outcome: if cancelled {
+                Outcome::Cancelled
+            } else {
+                Outcome::Complete
+            },
             failures: Vec::new(),
-            degraded: self.sources.as_ref().into_sides().iter().flat_map(|(_, s)| s.notices.clone()).collect(),
+            degraded: self
+                .sources
+                .as_ref()
+                .into_sides()
+                .iter()
+                .flat_map(|(_, s)| s.notices.clone())
+                .collect(),
             resumed,
             nonce: None,
         };
@@ -344,10 +449,16 @@ impl Session {
         let verdict_path = dir.join("verdict.json");
         write_atomic(&verdict_path, |out| out.write_all(verdict.to_json().as_bytes()))
             .map_err(SessionError::run("write", &verdict_path))?;
-        let report = Report { result, run, verdict: Some(verdict), ..Report::default() };
+        let report = Report {
+            result,
+            run,
+            verdict: Some(verdict),
+            ..Report::default()
+        };
         let report_path = dir.join("report.json");
         let json = serde_json::to_vec_pretty(&report).expect("a report has a JSON form");
-        write_atomic(&report_path, |out| out.write_all(&json)).map_err(SessionError::run("write", &report_path))?;
+        write_atomic(&report_path, |out| out.write_all(&json))
+            .map_err(SessionError::run("write", &report_path))?;
         Ok(report)
     }
 
@@ -360,7 +471,11 @@ impl Session {
     pub fn follow(self, plan: Plan, choices: &Choices, spool: &Path) -> Result<Session, SessionError> {
         let seed = u64::from_str_radix(&plan.seed, 16)
             .map_err(|_| SessionError::Usage("the plan's seed is no hex number".to_owned()))?;
-        let choices = Choices { seed: Some(seed), slices: None, only: choices.only.clone() };
+        let choices = Choices {
+            seed: Some(seed),
+            slices: None,
+            only: choices.only.clone(),
+        };
         let mut session = Session::open(self.config, self.policy, &choices, spool)?;
         if session.plan.question() != plan.question() {
             let message = "the plan was made for another configuration, mapping or pair of stores (or they have changed since)";
@@ -372,7 +487,11 @@ impl Session {
 
     fn compare_run(&self, index: usize, prepared: &Prepared, tally: &Tally) -> CompareRun {
         let planned = Pair::from_fn(|side| {
-            self.plan.slices.iter().filter(|s| s.compare == index && s.side == side).count() as u64
+            self.plan
+                .slices
+                .iter()
+                .filter(|s| s.compare == index && s.side == side)
+                .count() as u64
         });
         let unread = Pair::from_fn(|side| tally.unread.iter().filter(|u| u.side == side).count() as u64);
         CompareRun {
@@ -380,7 +499,9 @@ impl Session {
             strategy: "sketch".to_owned(),
             why: "hash order serves any two stores".to_owned(),
             slices_planned: planned,
-            slices_read: planned.zip(unread).map(|(planned, unread)| planned.saturating_sub(unread)),
+            slices_read: planned
+                .zip(unread)
+                .map(|(planned, unread)| planned.saturating_sub(unread)),
         }
     }
 
@@ -390,7 +511,13 @@ impl Session {
             label: config.label.clone().unwrap_or_else(|| side.name().to_owned()),
             kind: "files".to_owned(),
             location: config.location.clone(),
-            bytes: Some(self.sources[side].namespaces().iter().map(|n| n.stored_bytes).sum()),
+            bytes: Some(
+                self.sources[side]
+                    .namespaces()
+                    .iter()
+                    .map(|n| n.stored_bytes)
+                    .sum(),
+            ),
             digest: None,
         }
     }
@@ -402,20 +529,39 @@ fn audit_id(plan: &Plan, started: Timestamp) -> String {
 
 /// Without configuration: namespaces of the same name, or the only one of each side.
 fn discover(sources: &Pair<Arc<FileSource>>, key: &[String]) -> Result<Vec<Compare>, SessionError> {
-    let names = sources.as_ref().map(|s| s.namespaces().iter().map(|n| n.name.clone()).collect::<Vec<_>>());
+    let names = sources
+        .as_ref()
+        .map(|s| s.namespaces().iter().map(|n| n.name.clone()).collect::<Vec<_>>());
     if let ([stable], [candidate]) = (&names.stable[..], &names.candidate[..]) {
-        let namespaces = Pair { stable: stable.clone(), candidate: candidate.clone() };
+        let namespaces = Pair {
+            stable: stable.clone(),
+            candidate: candidate.clone(),
+        };
         return Ok(vec![Compare::plain(stable.clone(), namespaces, key.to_vec())]);
     }
     let shared: Vec<Compare> = names
         .stable
         .iter()
         .filter(|n| names.candidate.contains(n))
-        .map(|n| Compare::plain(n.clone(), Pair { stable: n.clone(), candidate: n.clone() }, key.to_vec()))
+        .map(|n| {
+            Compare::plain(
+                n.clone(),
+                Pair {
+                    stable: n.clone(),
+                    candidate: n.clone(),
+                },
+                key.to_vec(),
+            )
+        })
         .collect();
     let alone = |side: Side| {
         let other = &names[side.other()];
-        names[side].iter().filter(|n| !other.contains(n)).cloned().collect::<Vec<_>>().join(", ")
+        names[side]
+            .iter()
+            .filter(|n| !other.contains(n))
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(", ")
     };
     match (alone(Side::Stable), alone(Side::Candidate)) {
         (a, b) if a.is_empty() && b.is_empty() && !shared.is_empty() => Ok(shared),
@@ -442,9 +588,19 @@ fn prepare(
         let projection = compile(&compare, side, namespaces.as_ref(), equality, hasher)
             .map_err(|message| SessionError::Usage(format!("compare {}: {message}", compare.name)))?;
         let (source, namespace) = (sources[side].clone(), namespaces[side].clone());
-        Ok::<_, SessionError>(Lane { side, source, namespace, projection })
+        Ok::<_, SessionError>(Lane {
+            side,
+            source,
+            namespace,
+            projection,
+        })
     })?;
-    Ok(Prepared { compare, equality, lanes, sides: config.sides.clone() })
+    Ok(Prepared {
+        compare,
+        equality,
+        lanes,
+        sides: config.sides.clone(),
+    })
 }
 
 fn planned(prepared: &Prepared) -> PlannedCompare {
@@ -474,7 +630,12 @@ fn slices(prepared: &[Prepared], n: usize) -> Result<Vec<Slice>, SessionError> {
                 }
             };
             for span in spans {
-                out.push(Slice { id: out.len(), compare, side, span });
+                out.push(Slice {
+                    id: out.len(),
+                    compare,
+                    side,
+                    span,
+                });
             }
         }
     }
@@ -488,12 +649,13 @@ fn boundaries(lane: &Lane) -> (Vec<u64>, u64) {
     if let Ok(mut stream) = lane.source.chunks(&lane.namespace, 0, None) {
         while let Ok(Some(chunk)) = stream.next() {
             end = chunk.offset + chunk.data.len() as u64;
-            lane.source.each_record(&lane.namespace, &chunk, |offset, bytes, _| {
-                let next = offset + bytes.len() as u64;
-                if offsets.last().is_none_or(|last| next >= last + 4096) || offsets.len() < 4096 {
-                    offsets.push(next);
-                }
-            });
+            lane.source
+                .each_record(&lane.namespace, &chunk, |offset, bytes, _| {
+                    let next = offset + bytes.len() as u64;
+                    if offsets.last().is_none_or(|last| next >= last + 4096) || offsets.len() < 4096 {
+                        offsets.push(next);
+                    }
+                });
         }
     }
     (offsets, end)

@@ -1,8 +1,8 @@
 //! What a scan adds up: leaves, sketch, column digests and counts. Parts merge in any order to the same whole.
 
+use super::lane::Lane;
 use crate::canon::cell::{LossScan, LossState};
 use crate::digest::{Capsule, Columns, Item, KeyHash, LEAVES, Leaves, RecordHash, Sketch};
-use super::lane::Lane;
 use crate::mapping::Digester;
 use crate::source::Chunk;
 use crate::{Pair, Side};
@@ -45,7 +45,15 @@ pub struct Counts {
 impl Counts {
     /// Adds another part of the same side.
     pub fn merge(&mut self, other: &Counts) {
-        let Counts { records, bytes, problems, null_keys, unmapped, guessed, loss } = other;
+        let Counts {
+            records,
+            bytes,
+            problems,
+            null_keys,
+            unmapped,
+            guessed,
+            loss,
+        } = other;
         self.records += records;
         self.bytes += bytes;
         self.null_keys += null_keys;
@@ -106,7 +114,10 @@ impl Tally {
     /// The leaves in which the sides differ, one flag a leaf.
     pub fn unequal_leaves(&self) -> Vec<bool> {
         let mut flags = vec![false; LEAVES];
-        self.leaves.stable.differing(&self.leaves.candidate).for_each(|leaf| flags[leaf] = true);
+        self.leaves
+            .stable
+            .differing(&self.leaves.candidate)
+            .for_each(|leaf| flags[leaf] = true);
         flags
     }
 }
@@ -130,11 +141,18 @@ impl Part {
         self.counts.records += 1;
         self.counts.null_keys += u64::from(digester.null_in_key());
         if let Some(problem) = digester.problem() {
-            *self.counts.problems.entry(problem.kind().name().to_owned()).or_default() += 1;
+            *self
+                .counts
+                .problems
+                .entry(problem.kind().name().to_owned())
+                .or_default() += 1;
         }
         let (key, record) = (digester.key_hash(), digester.record());
         self.keys.push((key, record));
-        self.items.push(Item { key: Capsule::new(digester.key(), key), record });
+        self.items.push(Item {
+            key: Capsule::new(digester.key(), key),
+            record,
+        });
         for (place, &(seed, hash)) in digester.fields().iter().enumerate() {
             let slot = match self.order.get(place) {
                 Some(&(known, slot)) if known == seed => slot,
@@ -164,7 +182,9 @@ impl Part {
             shared.leaves[side].add(key, record);
         }
         if sketch {
-            shared.sketch.add(&self.items, if side == Side::Stable { 1 } else { -1 });
+            shared
+                .sketch
+                .add(&self.items, if side == Side::Stable { 1 } else { -1 });
         }
         self.keys.clear();
         self.items.clear();

@@ -11,7 +11,8 @@ const TERMINATOR: u32 = 0xffff_ffff;
 
 /// Whether a file starts like an archive.
 pub(super) fn is_archive(head: &[u8]) -> bool {
-    head.first_chunk::<4>().is_some_and(|h| u32::from_le_bytes(*h) == MAGIC)
+    head.first_chunk::<4>()
+        .is_some_and(|h| u32::from_le_bytes(*h) == MAGIC)
 }
 
 /// A collection the prelude names.
@@ -42,7 +43,9 @@ fn word(reader: &mut dyn Read) -> io::Result<Option<u32>> {
 fn document(reader: &mut dyn Read, first: u32, into: &mut Vec<u8>) -> io::Result<()> {
     into.clear();
     into.extend_from_slice(&first.to_le_bytes());
-    let len = bson::record_len(into).map_err(|p| corrupt(p.detail()))?.expect("four bytes suffice");
+    let len = bson::record_len(into)
+        .map_err(|p| corrupt(p.detail()))?
+        .expect("four bytes suffice");
     into.resize(len, 0);
     reader.read_exact(&mut into[4..]).map_err(|e| match e.kind() {
         io::ErrorKind::UnexpectedEof => corrupt("the archive ends within a document; it is cut short"),
@@ -63,7 +66,10 @@ fn header(document: &[u8]) -> io::Result<Header> {
     bson::walk(document, |name, value| {
         let text = |v: &bson::RawBson<'_>| match v.to_value()? {
             crate::model::Value::Text(text) => Ok(text),
-            other => Err(crate::model::Problem::malformed(format!("a {} where text was expected", other.type_name()))),
+            other => Err(crate::model::Problem::malformed(format!(
+                "a {} where text was expected",
+                other.type_name()
+            ))),
         };
         match name {
             b"db" => found.db = text(&value)?,
@@ -87,7 +93,8 @@ pub(super) fn prelude(reader: &mut dyn Read) -> io::Result<Vec<Entry>> {
     let mut buffer = Vec::new();
     let mut first = true;
     loop {
-        let next = word(reader)?.ok_or_else(|| corrupt("the archive ends within its prelude; it is cut short"))?;
+        let next =
+            word(reader)?.ok_or_else(|| corrupt("the archive ends within its prelude; it is cut short"))?;
         if next == TERMINATOR {
             return Ok(entries);
         }
@@ -139,7 +146,10 @@ impl Demux {
         }
         loop {
             let Some(next) = word(&mut self.reader)? else {
-                return Err(corrupt(format!("the archive ends before the end mark of {}.{}", self.db, self.collection)));
+                return Err(corrupt(format!(
+                    "the archive ends before the end mark of {}.{}",
+                    self.db, self.collection
+                )));
             };
             if next == TERMINATOR {
                 if self.ours.take().is_none() {
@@ -201,7 +211,11 @@ const CRC_TABLE: [u64; 256] = {
         let mut crc = i as u64;
         let mut bit = 0;
         while bit < 8 {
-            crc = if crc & 1 == 1 { (crc >> 1) ^ POLYNOMIAL } else { crc >> 1 };
+            crc = if crc & 1 == 1 {
+                (crc >> 1) ^ POLYNOMIAL
+            } else {
+                crc >> 1
+            };
             bit += 1;
         }
         table[i] = crc;
@@ -212,5 +226,7 @@ const CRC_TABLE: [u64; 256] = {
 
 /// CRC-64/XZ: ECMA-182's polynomial, reflected, inverted at both ends.
 fn crc64(crc: u64, bytes: &[u8]) -> u64 {
-    !bytes.iter().fold(!crc, |crc, b| CRC_TABLE[(crc as u8 ^ b) as usize] ^ (crc >> 8))
+    !bytes
+        .iter()
+        .fold(!crc, |crc, b| CRC_TABLE[(crc as u8 ^ b) as usize] ^ (crc >> 8))
 }

@@ -95,7 +95,9 @@ pub struct Namespace {
 impl Namespace {
     /// The name of one of its files.
     pub fn part_name(&self, part: u32) -> String {
-        self.parts.get(part as usize).map_or_else(|| self.name.clone(), |p| p.path.display().to_string())
+        self.parts
+            .get(part as usize)
+            .map_or_else(|| self.name.clone(), |p| p.path.display().to_string())
     }
 }
 
@@ -113,18 +115,26 @@ impl FileSource {
     /// Opens a file, a directory, a mongodump archive, or `-` for standard input (which is spooled to a private temporary
     /// file in `spool`, because it may have to be read twice).
     pub fn open(location: &str, options: &OpenOptions, spool: &Path) -> Result<FileSource, SourceError> {
-        let mut source =
-            FileSource { location: location.to_owned(), namespaces: Vec::new(), notices: Vec::new(), _spool: None };
+        let mut source = FileSource {
+            location: location.to_owned(),
+            namespaces: Vec::new(),
+            notices: Vec::new(),
+            _spool: None,
+        };
         let path = Path::new(location);
         let is_pipe = || fs::metadata(path).is_ok_and(|m| !m.is_file() && !m.is_dir());
         if location == "-" || is_pipe() {
-            let mut temp = tempfile::NamedTempFile::new_in(spool)
-                .map_err(SourceError::io("spool standard input in", spool.display().to_string()))?;
+            let mut temp = tempfile::NamedTempFile::new_in(spool).map_err(SourceError::io(
+                "spool standard input in",
+                spool.display().to_string(),
+            ))?;
             let copied = match location {
                 "-" => std::io::copy(&mut std::io::stdin().lock(), temp.as_file_mut()),
                 _ => fs::File::open(path).and_then(|mut pipe| std::io::copy(&mut pipe, temp.as_file_mut())),
             };
-            copied.and_then(|_| temp.flush()).map_err(SourceError::io("spool", location))?;
+            copied
+                .and_then(|_| temp.flush())
+                .map_err(SourceError::io("spool", location))?;
             source.add_file(temp.path(), Some("stdin"), options, None)?;
             source._spool = Some(temp);
             return Ok(source);
@@ -137,7 +147,8 @@ impl FileSource {
             source.add_file(path, None, options, schema.as_ref())?;
         }
         if source.namespaces.is_empty() {
-            let message = format!("{location} holds no .bson, .ndjson, .json, .csv or .tsv files and is no archive");
+            let message =
+                format!("{location} holds no .bson, .ndjson, .json, .csv or .tsv files and is no archive");
             return Err(SourceError::Usage(message));
         }
         source.namespaces.sort_by(|a, b| a.name.cmp(&b.name));
@@ -158,14 +169,24 @@ impl FileSource {
     pub fn find(&self, name: &str) -> Result<&Namespace, SourceError> {
         let matching = |short: bool| -> Vec<&Namespace> {
             let last = |n: &'_ str| n.rsplit('.').next().unwrap_or_default().to_owned();
-            let same = |n: &&Namespace| if short { last(&n.name) == last(name) } else { n.name == name };
+            let same = |n: &&Namespace| {
+                if short {
+                    last(&n.name) == last(name)
+                } else {
+                    n.name == name
+                }
+            };
             self.namespaces.iter().filter(same).collect()
         };
         match (&matching(false)[..], &matching(true)[..]) {
             ([found, ..], _) | ([], [found]) => Ok(found),
             ([], several) => {
                 let known: Vec<&str> = self.namespaces.iter().map(|n| n.name.as_str()).collect();
-                let what = if several.is_empty() { "has no namespace" } else { "has several namespaces like" };
+                let what = if several.is_empty() {
+                    "has no namespace"
+                } else {
+                    "has several namespaces like"
+                };
                 let message = format!("{} {what} {name:?}; it has {}", self.location, known.join(", "));
                 Err(SourceError::Usage(message))
             }
@@ -173,12 +194,22 @@ impl FileSource {
     }
 
     /// Streams a namespace between two record boundaries.
-    pub fn chunks(&self, namespace: &Namespace, from: u64, to: Option<u64>) -> Result<ChunkStream, SourceError> {
+    pub fn chunks(
+        &self,
+        namespace: &Namespace,
+        from: u64,
+        to: Option<u64>,
+    ) -> Result<ChunkStream, SourceError> {
         ChunkStream::new(namespace, from, to)
     }
 
     /// Reads a record again; `None` if the namespace is not seekable.
-    pub fn read_at(&self, namespace: &Namespace, offset: u64, len: usize) -> Result<Option<Vec<u8>>, SourceError> {
+    pub fn read_at(
+        &self,
+        namespace: &Namespace,
+        offset: u64,
+        len: usize,
+    ) -> Result<Option<Vec<u8>>, SourceError> {
         if !namespace.seekable {
             return Ok(None);
         }
@@ -208,13 +239,24 @@ impl FileSource {
     }
 
     /// Calls `visit` with the record in `bytes`.
-    pub fn with_record(&self, namespace: &Namespace, _part: u32, bytes: &[u8], visit: impl FnOnce(RawRecord<'_>)) {
+    pub fn with_record(
+        &self,
+        namespace: &Namespace,
+        _part: u32,
+        bytes: &[u8],
+        visit: impl FnOnce(RawRecord<'_>),
+    ) {
         if let Some(record) = framing::record(&namespace.format, namespace.layout.as_deref(), bytes) {
             visit(record);
         }
     }
 
-    fn add_directory(&mut self, dir: &Path, options: &OpenOptions, schema: Option<&Schema>) -> Result<(), SourceError> {
+    fn add_directory(
+        &mut self,
+        dir: &Path,
+        options: &OpenOptions,
+        schema: Option<&Schema>,
+    ) -> Result<(), SourceError> {
         let list = |dir: &Path| -> Result<Vec<PathBuf>, SourceError> {
             let read = fs::read_dir(dir).and_then(|entries| entries.map(|e| Ok(e?.path())).collect());
             let mut paths: Vec<PathBuf> = read.map_err(SourceError::io("list", dir.display().to_string()))?;
@@ -232,13 +274,18 @@ impl FileSource {
                 }
             } else if let Some(stem) = stem(&path) {
                 let is_bson = file_name(&path).contains(".bson");
-                let name = if is_bson { format!("{}.{stem}", file_name(dir)) } else { stem };
+                let name = if is_bson {
+                    format!("{}.{stem}", file_name(dir))
+                } else {
+                    stem
+                };
                 groups.entry(name).or_default().push(path);
             }
         }
         for (name, paths) in merge_dsbulk(groups, dir, options) {
             if name.ends_with(".oplog") || name == "oplog" {
-                self.notices.push(format!("{name} was not read: it is not a collection"));
+                self.notices
+                    .push(format!("{name} was not read: it is not a collection"));
                 continue;
             }
             let mut parts = paths.iter();
@@ -260,7 +307,9 @@ impl FileSource {
     ) -> Result<(), SourceError> {
         let shown = path.display().to_string();
         let packing = compression(path)?;
-        let size = fs::metadata(path).map_err(SourceError::io("open", shown.clone()))?.len();
+        let size = fs::metadata(path)
+            .map_err(SourceError::io("open", shown.clone()))?
+            .len();
         let mut head = Vec::new();
         open_at(path, packing, 0)
             .and_then(|r| r.take(1 << 20).read_to_end(&mut head))
@@ -272,9 +321,12 @@ impl FileSource {
         let format = format_of(path, &head, options)?;
         let (mut header_len, mut layout, mut engine) = (0, None, Engine::Mongo);
         if let Format::Csv(dialect) = &format {
-            let (table, header) = csv_table(&name, &head, dialect, schema).map_err(|detail| {
-                SourceError::Corrupt { file: shown.clone(), offset: 0, detail }
-            })?;
+            let (table, header) =
+                csv_table(&name, &head, dialect, schema).map_err(|detail| SourceError::Corrupt {
+                    file: shown.clone(),
+                    offset: 0,
+                    detail,
+                })?;
             header_len = header;
             engine = match dialect.kind {
                 DialectKind::Rfc4180 if !table.typed() => Engine::Unknown,
@@ -304,14 +356,27 @@ impl FileSource {
     }
 
     /// Adds another file of the namespace added last.
-    fn add_part(&mut self, path: &Path, options: &OpenOptions, schema: Option<&Schema>) -> Result<(), SourceError> {
+    fn add_part(
+        &mut self,
+        path: &Path,
+        options: &OpenOptions,
+        schema: Option<&Schema>,
+    ) -> Result<(), SourceError> {
         let first = self.namespaces.pop().expect("a part follows its namespace");
         self.add_file(path, Some(&first.name), options, schema)?;
         let next = self.namespaces.pop().expect("just added");
-        let columns = |n: &Namespace| n.layout.as_ref().map(|l| l.columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>());
+        let columns = |n: &Namespace| {
+            n.layout
+                .as_ref()
+                .map(|l| l.columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>())
+        };
         if columns(&first) != columns(&next) || first.format != next.format {
             let detail = format!("not the header of {}", first.part_name(0));
-            return Err(SourceError::Corrupt { file: path.display().to_string(), offset: 0, detail });
+            return Err(SourceError::Corrupt {
+                file: path.display().to_string(),
+                offset: 0,
+                detail,
+            });
         }
         let mut all = first;
         all.seekable &= next.seekable;
@@ -323,9 +388,13 @@ impl FileSource {
 
     fn add_archive(&mut self, path: &Path, packing: Compression, size: u64) -> Result<(), SourceError> {
         let shown = path.display().to_string();
-        let entries = open_at(path, packing, 0).and_then(|mut r| archive::prelude(&mut r)).map_err(|e| {
-            SourceError::Corrupt { file: shown.clone(), offset: 0, detail: e.to_string() }
-        })?;
+        let entries = open_at(path, packing, 0)
+            .and_then(|mut r| archive::prelude(&mut r))
+            .map_err(|e| SourceError::Corrupt {
+                file: shown.clone(),
+                offset: 0,
+                detail: e.to_string(),
+            })?;
         for archive::Entry { db, collection } in entries {
             self.namespaces.push(Namespace {
                 name: format!("{db}.{collection}"),
@@ -349,16 +418,25 @@ impl FileSource {
 }
 
 fn file_name(path: &Path) -> String {
-    path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
+    path.file_name()
+        .map(|n| n.to_string_lossy().into_owned())
+        .unwrap_or_default()
 }
 
 /// The namespace part of a data file's name; `None` for files that hold no records.
 fn stem(path: &Path) -> Option<String> {
     let name = file_name(path);
-    if name.ends_with(".metadata.json") || name.ends_with(".metadata.json.gz") || name == "prelude.json" || name == "prelude.json.gz" {
+    if name.ends_with(".metadata.json")
+        || name.ends_with(".metadata.json.gz")
+        || name == "prelude.json"
+        || name == "prelude.json.gz"
+    {
         return None;
     }
-    let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+    let plain = name
+        .strip_suffix(".gz")
+        .or_else(|| name.strip_suffix(".zst"))
+        .unwrap_or(&name);
     let (stem, extension) = plain.rsplit_once('.')?;
     matches!(extension, "bson" | "ndjson" | "jsonl" | "json" | "csv" | "tsv").then(|| stem.to_owned())
 }
@@ -369,7 +447,10 @@ fn merge_dsbulk(
     dir: &Path,
     options: &OpenOptions,
 ) -> BTreeMap<String, Vec<PathBuf>> {
-    let is_output = |name: &str| name.strip_prefix("output-").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
+    let is_output = |name: &str| {
+        name.strip_prefix("output-")
+            .is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
+    };
     let all = !groups.is_empty() && groups.keys().all(|name| is_output(name));
     match all || options.dialect == Some(DialectKind::Dsbulk) && groups.keys().any(|n| is_output(n)) {
         true => BTreeMap::from([(file_name(dir), groups.into_values().flatten().collect())]),
@@ -379,28 +460,45 @@ fn merge_dsbulk(
 
 fn load_schema(path: &Path, is_dir: bool, options: &OpenOptions) -> Result<Option<Schema>, SourceError> {
     let beside = || {
-        let dir = if is_dir { path } else { path.parent().unwrap_or(Path::new(".")) };
+        let dir = if is_dir {
+            path
+        } else {
+            path.parent().unwrap_or(Path::new("."))
+        };
         Some(dir.join("schema.cql")).filter(|p| p.is_file())
     };
-    let Some(file) = options.schema.clone().or_else(beside) else { return Ok(None) };
+    let Some(file) = options.schema.clone().or_else(beside) else {
+        return Ok(None);
+    };
     let shown = file.display().to_string();
     let text = fs::read_to_string(&file).map_err(SourceError::io("read", shown.clone()))?;
-    Schema::parse(&text).map(Some).map_err(|e| SourceError::Usage(format!("{shown}:{e}")))
+    Schema::parse(&text)
+        .map(Some)
+        .map_err(|e| SourceError::Usage(format!("{shown}:{e}")))
 }
 
 fn metadata_of(path: &Path) -> Option<String> {
     let name = file_name(path);
-    let stem = name.strip_suffix(".bson").or_else(|| name.strip_suffix(".bson.gz"))?;
+    let stem = name
+        .strip_suffix(".bson")
+        .or_else(|| name.strip_suffix(".bson.gz"))?;
     fs::read_to_string(path.with_file_name(format!("{stem}.metadata.json"))).ok()
 }
 
 fn format_of(path: &Path, head: &[u8], options: &OpenOptions) -> Result<Format, SourceError> {
     let name = file_name(path);
-    let plain = name.strip_suffix(".gz").or_else(|| name.strip_suffix(".zst")).unwrap_or(&name);
+    let plain = name
+        .strip_suffix(".gz")
+        .or_else(|| name.strip_suffix(".zst"))
+        .unwrap_or(&name);
     let extension = plain.rsplit_once('.').map_or("", |(_, e)| e);
     let first = head.iter().copied().find(|b| !b.is_ascii_whitespace());
-    let looks_like_bson =
-        || crate::canon::bson::record_len(head).ok().flatten().is_some_and(|n| head.len() < n || head[n - 1] == 0);
+    let looks_like_bson = || {
+        crate::canon::bson::record_len(head)
+            .ok()
+            .flatten()
+            .is_some_and(|n| head.len() < n || head[n - 1] == 0)
+    };
     let text = |delimiter: u8| {
         let mut dialect = match options.dialect.unwrap_or(DialectKind::Rfc4180) {
             DialectKind::Rfc4180 => Dialect::rfc4180(),
@@ -418,7 +516,10 @@ fn format_of(path: &Path, head: &[u8], options: &OpenOptions) -> Result<Format, 
         "bson" => Format::Bson,
         "ndjson" | "jsonl" | "json" => match first {
             Some(b'[') => {
-                let message = format!("{}: a JSON array; expected one document a line (mongoexport without --jsonArray)", path.display());
+                let message = format!(
+                    "{}: a JSON array; expected one document a line (mongoexport without --jsonArray)",
+                    path.display()
+                );
                 return Err(SourceError::Usage(message));
             }
             _ => Format::Ndjson,
@@ -427,9 +528,17 @@ fn format_of(path: &Path, head: &[u8], options: &OpenOptions) -> Result<Format, 
         "tsv" => text(b'\t'),
         _ if first == Some(b'{') => Format::Ndjson,
         _ if looks_like_bson() => Format::Bson,
-        _ if !head.is_empty() && memchr::memchr(b'\n', head).is_some() && std::str::from_utf8(&head[..head.len().min(64)]).is_ok() => text(b','),
+        _ if !head.is_empty()
+            && memchr::memchr(b'\n', head).is_some()
+            && std::str::from_utf8(&head[..head.len().min(64)]).is_ok() =>
+        {
+            text(b',')
+        }
         _ => {
-            let message = format!("{}: cannot tell its format; say --format bson, ndjson or csv", path.display());
+            let message = format!(
+                "{}: cannot tell its format; say --format bson, ndjson or csv",
+                path.display()
+            );
             return Err(SourceError::Usage(message));
         }
     })
@@ -445,7 +554,9 @@ fn csv_table(
         return Err("the file is empty; expected a header line".to_owned());
     }
     let end = dialect.record_end(head, 0).unwrap_or(head.len());
-    let columns = dialect.parse_header(&head[..end]).map_err(|p| p.detail().to_owned())?;
+    let columns = dialect
+        .parse_header(&head[..end])
+        .map_err(|p| p.detail().to_owned())?;
     let (keyspace, table) = name.rsplit_once('.').map_or((None, name), |(k, t)| (Some(k), t));
     let table = schema.and_then(|s| s.table(keyspace, table));
     Ok((Layout::new(columns, dialect.clone(), table), end as u64))

@@ -17,7 +17,9 @@ pub(super) fn record_end(
     from: usize,
 ) -> Result<Option<usize>, Problem> {
     match format {
-        Format::Bson => Ok(bson::record_len(&buf[from..])?.map(|len| from + len).filter(|end| *end <= buf.len())),
+        Format::Bson => Ok(bson::record_len(&buf[from..])?
+            .map(|len| from + len)
+            .filter(|end| *end <= buf.len())),
         Format::Ndjson => Ok(memchr::memchr(b'\n', &buf[from..]).map(|at| from + at + 1)),
         Format::Csv(_) => Ok(layout.and_then(|t| t.dialect.record_end(buf, from))),
     }
@@ -51,7 +53,11 @@ pub(super) fn each_record<'a>(
 }
 
 /// The record in `bytes`; `None` for a blank line.
-pub(super) fn record<'a>(format: &Format, layout: Option<&'a Layout>, bytes: &'a [u8]) -> Option<RawRecord<'a>> {
+pub(super) fn record<'a>(
+    format: &Format,
+    layout: Option<&'a Layout>,
+    bytes: &'a [u8],
+) -> Option<RawRecord<'a>> {
     match format {
         Format::Bson => Some(RawRecord::Bson(bytes)),
         Format::Ndjson => {
@@ -60,7 +66,10 @@ pub(super) fn record<'a>(format: &Format, layout: Option<&'a Layout>, bytes: &'a
         }
         Format::Csv(_) => {
             let layout = layout?;
-            (!Dialect::is_blank(bytes)).then_some(RawRecord::Row(Row { layout, record: bytes }))
+            (!Dialect::is_blank(bytes)).then_some(RawRecord::Row(Row {
+                layout,
+                record: bytes,
+            }))
         }
     }
 }

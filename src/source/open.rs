@@ -26,29 +26,41 @@ pub(super) fn compression(path: &Path) -> Result<Compression, SourceError> {
         [0x1f, 0x8b, ..] => Compression::Gzip,
         [0x28, 0xb5, 0x2f, 0xfd] => Compression::Zstd,
         _ if path.extension().is_some_and(|e| e == "gz" || e == "zst") => {
-            let detail = "the name says it is compressed, its first bytes do not; expected a gzip or zstd header";
-            return Err(SourceError::Corrupt { file: name, offset: 0, detail: detail.to_owned() });
+            let detail =
+                "the name says it is compressed, its first bytes do not; expected a gzip or zstd header";
+            return Err(SourceError::Corrupt {
+                file: name,
+                offset: 0,
+                detail: detail.to_owned(),
+            });
         }
         _ => Compression::None,
     })
 }
 
 /// Opens a file at an offset of its decompressed content. Only uncompressed files seek; others read and skip.
-pub(super) fn open_at(path: &Path, compression: Compression, offset: u64) -> io::Result<Box<dyn Read + Send>> {
+pub(super) fn open_at(
+    path: &Path,
+    compression: Compression,
+    offset: u64,
+) -> io::Result<Box<dyn Read + Send>> {
     let mut file = File::open(path)?;
     let mut reader: Box<dyn Read + Send> = match compression {
         Compression::None => {
             file.seek(SeekFrom::Start(offset))?;
             return Ok(Box::new(file));
         }
-        Compression::Gzip => {
-            Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(BUFFER, file)))
-        }
+        Compression::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(
+            BUFFER, file,
+        ))),
         Compression::Zstd => Box::new(zstd::stream::read::Decoder::new(file)?),
     };
     let skipped = io::copy(&mut reader.by_ref().take(offset), &mut io::sink())?;
     match skipped == offset {
         true => Ok(reader),
-        false => Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file is shorter than it was")),
+        false => Err(io::Error::new(
+            io::ErrorKind::UnexpectedEof,
+            "the file is shorter than it was",
+        )),
     }
 }

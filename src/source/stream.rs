@@ -41,7 +41,10 @@ pub struct ChunkStream {
 
 impl std::fmt::Debug for ChunkStream {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ChunkStream").field("namespace", &self.namespace.name).field("offset", &self.offset).finish()
+        f.debug_struct("ChunkStream")
+            .field("namespace", &self.namespace.name)
+            .field("offset", &self.offset)
+            .finish()
     }
 }
 
@@ -58,7 +61,11 @@ impl ChunkStream {
             records: 0,
         };
         // Parts before the one that holds `from` are passed over where their length is known.
-        while let Some(len) = stream.namespace.parts.get(stream.part).and_then(|p| p.records_len)
+        while let Some(len) = stream
+            .namespace
+            .parts
+            .get(stream.part)
+            .and_then(|p| p.records_len)
             && stream.offset + len <= from
             && from > 0
         {
@@ -101,7 +108,11 @@ impl ChunkStream {
     fn corrupt(&self, offset: u64, detail: String) -> SourceError {
         let file = self.namespace.part_name(self.part as u32);
         let header = self.namespace.parts.get(self.part).map_or(0, |p| p.header_len);
-        SourceError::Corrupt { file, offset: offset - self.part_start + header, detail }
+        SourceError::Corrupt {
+            file,
+            offset: offset - self.part_start + header,
+            detail,
+        }
     }
 
     /// The next chunk of whole records; `None` at the end.
@@ -114,7 +125,9 @@ impl ChunkStream {
                 return Ok(None);
             }
             if self.reader.is_none() {
-                let Some(part) = self.namespace.parts.get(self.part) else { return Ok(None) };
+                let Some(part) = self.namespace.parts.get(self.part) else {
+                    return Ok(None);
+                };
                 self.reader = Some(open_part(part, 0)?);
                 self.part_start = self.offset;
             }
@@ -165,7 +178,11 @@ impl ChunkStream {
                 Err(e) => {
                     self.carry.truncate(at);
                     let (whole, ..) = self.whole_records();
-                    return if whole > 0 { Ok(false) } else { Err(self.broken(&e)) };
+                    return if whole > 0 {
+                        Ok(false)
+                    } else {
+                        Err(self.broken(&e))
+                    };
                 }
             }
         }
@@ -196,7 +213,12 @@ impl ChunkStream {
         let rest = self.carry[len..].to_vec();
         let mut data = std::mem::replace(&mut self.carry, rest);
         data.truncate(len);
-        let chunk = Chunk { data, part: self.part as u32, offset: self.offset, first_record: self.records };
+        let chunk = Chunk {
+            data,
+            part: self.part as u32,
+            offset: self.offset,
+            first_record: self.records,
+        };
         self.offset += len as u64;
         self.records += records;
         chunk
@@ -209,7 +231,8 @@ fn open_part(part: &Part, offset: u64) -> Result<Box<dyn Read + Send>, SourceErr
         Place::File => open::open_at(&part.path, part.compression, part.header_len + offset)
             .map_err(SourceError::io("read", name)),
         Place::Archive { db, collection } => {
-            let plain = open::open_at(&part.path, part.compression, 0).map_err(SourceError::io("read", name))?;
+            let plain =
+                open::open_at(&part.path, part.compression, 0).map_err(SourceError::io("read", name))?;
             let mut reader = archive::Demux::new(plain, db.clone(), collection.clone());
             let skipped = std::io::copy(&mut reader.by_ref().take(offset), &mut std::io::sink())
                 .map_err(SourceError::io("read", part.path.display().to_string()))?;

@@ -52,7 +52,8 @@ pub fn write_part(path: &Path, header: &PartHeader, tally: &Tally) -> io::Result
         let mut paths = Vec::new();
         for (path, sums) in columns.iter() {
             paths.push(path.to_owned());
-            sums.iter().for_each(|sum| body.extend_from_slice(&sum.to_le_bytes()));
+            sums.iter()
+                .for_each(|sum| body.extend_from_slice(&sum.to_le_bytes()));
         }
         paths
     });
@@ -83,7 +84,10 @@ pub fn write_part(path: &Path, header: &PartHeader, tally: &Tally) -> io::Result
 pub fn read_part(path: &Path) -> io::Result<(PartHeader, Tally)> {
     let bytes = std::fs::read(path)?;
     parse(&bytes).ok_or_else(|| {
-        let message = format!("{} is not a whole part file of this version of assay", path.display());
+        let message = format!(
+            "{} is not a whole part file of this version of assay",
+            path.display()
+        );
         io::Error::new(io::ErrorKind::InvalidData, message)
     })
 }
@@ -102,7 +106,9 @@ fn parse(bytes: &[u8]) -> Option<(PartHeader, Tally)> {
     let columns = stored.columns.stable.len() + stored.columns.candidate.len();
     let leaves = crate::digest::LEAVES * 24;
     let size = 2 * leaves + stored.sketch_bytes + columns * COLUMN_RANGES * 8;
-    let body = zstd::bulk::decompress(body, size).ok().filter(|b| b.len() == size)?;
+    let body = zstd::bulk::decompress(body, size)
+        .ok()
+        .filter(|b| b.len() == size)?;
     let (stable, rest) = body.split_at(leaves);
     let (candidate, rest) = rest.split_at(leaves);
     let (sketch, mut rest) = rest.split_at(stored.sketch_bytes);
@@ -122,7 +128,10 @@ fn parse(bytes: &[u8]) -> Option<(PartHeader, Tally)> {
         Ok(columns)
     });
     let tally = Tally {
-        leaves: Pair { stable: Leaves::from_bytes(stable)?, candidate: Leaves::from_bytes(candidate)? },
+        leaves: Pair {
+            stable: Leaves::from_bytes(stable)?,
+            candidate: Leaves::from_bytes(candidate)?,
+        },
         sketch: Sketch::from_bytes(sketch)?,
         columns: columns.ok()?,
         counts: stored.counts,

@@ -71,7 +71,10 @@ impl LossState {
     /// Adds what another scan of the same columns saw.
     pub fn merge(&mut self, other: &LossState) {
         self.0.resize(self.0.len().max(other.0.len()), Seen::default());
-        self.0.iter_mut().zip(&other.0).for_each(|(ours, theirs)| ours.merge(theirs));
+        self.0
+            .iter_mut()
+            .zip(&other.0)
+            .for_each(|(ours, theirs)| ours.merge(theirs));
     }
 }
 
@@ -129,7 +132,10 @@ impl LossScan {
 
     /// Adds what scans of the same columns saw.
     pub fn restore(&mut self, state: &LossState) {
-        self.seen.iter_mut().zip(&state.0).for_each(|(ours, theirs)| ours.merge(theirs));
+        self.seen
+            .iter_mut()
+            .zip(&state.0)
+            .for_each(|(ours, theirs)| ours.merge(theirs));
     }
 
     /// Looks at a cell of the column at `index`.
