@@ -7,7 +7,7 @@ use crate::model::Problem;
 use memchr::{memchr, memchr2, memchr3};
 
 /// Who wrote a file, which decides how null, text and collections are written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum DialectKind {
     /// Any tool that follows RFC 4180.

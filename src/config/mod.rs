@@ -8,7 +8,6 @@ use crate::canon::csv::DialectKind;
 use crate::canon::{Absent, FieldOrder, Normalize, Numbers};
 use crate::mapping::{Compare, Explode, Unmapped};
 use crate::plan::Strategy;
-use crate::source::OpenOptions;
 use crate::{Pair, Side};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -68,17 +67,6 @@ impl SideConfig {
             schema: None,
             double_precision: None,
             float_precision: None,
-        }
-    }
-
-    /// How its files are to be read.
-    pub fn options(&self) -> OpenOptions {
-        OpenOptions {
-            format: self.format.clone(),
-            dialect: self.dialect,
-            delimiter: self.delimiter.map(|c| c as u8),
-            null: self.null.clone(),
-            schema: self.schema.clone(),
         }
     }
 

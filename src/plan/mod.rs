@@ -32,13 +32,19 @@ pub enum Strategy {
 pub struct Span {
     /// First byte.
     pub from: u64,
+    /// Number of the record that starts there, from 0.
+    pub record: u64,
     /// One past the last byte.
     pub to: Option<u64>,
 }
 
 impl Span {
     /// The whole stream.
-    pub const ALL: Span = Span { from: 0, to: None };
+    pub const ALL: Span = Span {
+        from: 0,
+        record: 0,
+        to: None,
+    };
 }
 
 /// A unit of reading on one side.
@@ -129,19 +135,25 @@ pub fn sketch_cells(bytes: u64) -> usize {
     (bytes / 1024).clamp(Sketch::MIN_CELLS as u64, MOST) as usize
 }
 
-/// Cuts one stream into `n` spans at `boundaries` (sorted offsets of records), about evenly.
-pub fn cut(boundaries: &[u64], end: u64, n: usize) -> Vec<Span> {
-    let mut cuts: Vec<u64> = (1..n as u64)
-        .filter_map(|i| {
-            let aim = end / n as u64 * i;
-            boundaries.get(boundaries.partition_point(|b| *b < aim)).copied()
-        })
-        .filter(|b| *b > 0 && *b < end)
-        .collect();
-    cuts.dedup();
-    let starts = std::iter::once(0).chain(cuts.iter().copied());
-    let ends = cuts.iter().copied().map(Some).chain(std::iter::once(None));
-    starts.zip(ends).map(|(from, to)| Span { from, to }).collect()
+/// Cuts one stream of `end` bytes into at most `n` spans, about even, at `boundaries`: offsets of records with their
+/// numbers, in order.
+pub fn cut(boundaries: &[(u64, u64)], end: u64, n: usize) -> Vec<Span> {
+    let mut starts = vec![(0, 0)];
+    for i in 1..n as u64 {
+        let aim = end / n as u64 * i;
+        let found = boundaries.get(boundaries.partition_point(|(offset, _)| *offset < aim));
+        starts.extend(found.filter(|(offset, _)| *offset > 0 && *offset < end));
+    }
+    starts.dedup();
+    let ends = starts[1..]
+        .iter()
+        .map(|(offset, _)| Some(*offset))
+        .chain(std::iter::once(None));
+    starts
+        .iter()
+        .zip(ends)
+        .map(|(&(from, record), to)| Span { from, record, to })
+        .collect()
 }
 
 #[cfg(test)]
@@ -155,14 +167,15 @@ mod tests {
             lens.insert(0, 0);
             let ends: Vec<u64> = lens.iter().scan(0, |at, len| { *at += len; Some(*at) }).collect();
             let end = *ends.last().unwrap();
-            let spans = cut(&ends, end, n);
+            let boundaries: Vec<(u64, u64)> = ends.iter().copied().zip(0..).collect();
+            let spans = cut(&boundaries, end, n);
             prop_assert!(spans.len() <= n);
             prop_assert_eq!(spans[0].from, 0);
             prop_assert_eq!(spans.last().unwrap().to, None);
             for pair in spans.windows(2) {
                 prop_assert_eq!(pair[0].to, Some(pair[1].from));
                 prop_assert!(pair[0].from < pair[1].from);
-                prop_assert!(ends.contains(&pair[1].from));
+                prop_assert!(boundaries.contains(&(pair[1].from, pair[1].record)));
             }
         }
     }

@@ -4,6 +4,7 @@ use super::compare::Prepared;
 use super::session::Session;
 use crate::Side;
 use crate::mapping::{Captured, Depth};
+use crate::plan::Span;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Records looked at per side.
@@ -40,10 +41,7 @@ fn check(prepared: &Prepared) -> Vec<CheckFinding> {
     let shapes = prepared.lanes.as_ref().map(|lane| {
         let mut shape = Shape::default();
         let mut digester = lane.digester(Depth::Tree);
-        let first = lane
-            .source
-            .chunks(&lane.namespace, 0, None)
-            .and_then(|mut s| s.next());
+        let first = lane.chunks(Span::ALL).and_then(|mut s| s.next());
         if let Ok(Some(chunk)) = first {
             lane.each_record(&chunk, &mut digester, |d, _, _| {
                 if shape.records < SAMPLE as u64 {

@@ -138,7 +138,7 @@ pub fn reconcile(
         let judge = MappingJudge::new(
             &prepared.compare,
             prepared.equality,
-            prepared.sides.as_ref().zip(lanes.map(|l| &l.namespace)),
+            prepared.sides.as_ref().zip(lanes),
         );
         let unread = Pair::from_fn(|side| tally.unread.iter().any(|u| u.side == side));
         join(lanes, aside, &judge, &mut |mut finding| {
@@ -419,7 +419,6 @@ fn lossy(prepared: &Prepared, tally: &Tally) -> Vec<LossyExport> {
         let remedy = verdict.remedy;
         for (column, verdict) in verdict.columns {
             let index = lane
-                .namespace
                 .layout
                 .as_ref()
                 .and_then(|l| l.columns.iter().position(|c| c.name == column));

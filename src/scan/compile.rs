@@ -1,10 +1,15 @@
 //! From the declared mapping to the projection of each side.
 
+use crate::canon::Layout;
 use crate::canon::{Absent, Equality, Numbers};
 use crate::digest::Hasher;
 use crate::mapping::{Compare, Expect, Projection, Rule};
 use crate::model::{Problem, Value};
 use crate::source::{Engine, Format, Namespace};
+use std::sync::Arc;
+
+/// A namespace with the layout it has if it is text.
+pub type Input<'a> = (&'a Namespace, Option<&'a Arc<Layout>>);
 use crate::{Pair, Side};
 
 /// The equality in force for a compare of two namespaces.
@@ -13,7 +18,7 @@ use crate::{Pair, Side};
 /// and absent equals null where a side is text or CQL, which cannot tell them apart.
 pub fn equality_for(compare: &Compare, sides: Pair<&Namespace>) -> Equality {
     let same = sides.stable.engine == sides.candidate.engine && sides.stable.engine != Engine::Unknown;
-    let text = |n: &Namespace| matches!(n.format, Format::Csv(_)) || n.engine == Engine::Cassandra;
+    let text = |n: &Namespace| matches!(n.format, Format::Csv { .. }) || n.engine == Engine::Cassandra;
     let absent = if text(sides.stable) || text(sides.candidate) {
         Absent::Null
     } else {
@@ -36,7 +41,7 @@ pub fn equality_for(compare: &Compare, sides: Pair<&Namespace>) -> Equality {
 pub fn compile(
     compare: &Compare,
     side: Side,
-    sides: Pair<&Namespace>,
+    sides: Pair<Input<'_>>,
     equality: Equality,
     hasher: Hasher,
 ) -> Result<Projection, String> {
@@ -58,15 +63,15 @@ pub fn compile(
             _ => Some(Expect::Anything),
         };
         let schema_says = || {
-            let column = |n: &Namespace, path: &Option<String>| {
-                let layout = n.layout.as_ref()?;
+            let column = |(_, layout): Input<'_>, path: &Option<String>| {
+                let layout = layout?;
                 Some(layout.column(path.as_deref()?)?.non_frozen_collection)
             };
             sides
                 .zip(field.paths.as_ref())
                 .into_sides()
                 .iter()
-                .any(|(_, (n, path))| column(n, path) == Some(true))
+                .any(|(_, (n, path))| column(*n, path) == Some(true))
         };
         rules.push(Rule {
             name: field.name.clone(),
@@ -95,7 +100,7 @@ pub fn compile(
     for column in sides
         .into_sides()
         .iter()
-        .filter_map(|(_, n)| n.layout.as_ref())
+        .filter_map(|(_, (_, layout))| *layout)
         .flat_map(|l| &l.columns)
     {
         let named = |r: &Rule| r.name == column.name || r.path.as_ref() == Some(&column.name);
@@ -124,8 +129,8 @@ pub fn compile(
 }
 
 /// The key the stores themselves have: `_id`, or the primary key of the schema.
-fn own_key(sides: Pair<&Namespace>) -> Result<Vec<String>, String> {
-    let key = |n: &Namespace| match (&n.layout, n.engine) {
+fn own_key(sides: Pair<Input<'_>>) -> Result<Vec<String>, String> {
+    let key = |(n, layout): Input<'_>| match (layout, n.engine) {
         (None, Engine::Mongo) => Some(vec!["_id".to_owned()]),
         (Some(layout), _) if !layout.key.is_empty() => Some(layout.key.clone()),
         _ => None,

@@ -1,5 +1,6 @@
 //! Judgements at drill-down: the mapping's tolerances, and what a lossy export explains.
 
+use crate::canon::Layout;
 use crate::canon::cell::{LossKind, Precision, RawCell};
 use crate::canon::{Equality, without_types};
 use crate::config::SideConfig;
@@ -7,8 +8,10 @@ use crate::diff::Judge;
 use crate::mapping::OwnedCell;
 use crate::mapping::{Captured, Compare, Tolerance};
 use crate::model::Value;
-use crate::source::{CsvLayout, Format, Namespace};
+use crate::scan::Lane;
+use crate::source::Format;
 use crate::{Pair, Side};
+use std::sync::Arc;
 
 /// Judges by one compare's mapping.
 #[derive(Debug)]
@@ -16,26 +19,22 @@ pub struct MappingJudge {
     tolerances: Vec<Option<(Tolerance, String)>>,
     equality: Equality,
     /// Per side: how cells are laid out, how precisely numbers were exported, and whether their types are guessed.
-    layouts: Pair<Option<CsvLayout>>,
+    layouts: Pair<Option<Arc<Layout>>>,
     precision: Pair<Precision>,
     guessed: Pair<bool>,
 }
 
 impl MappingJudge {
     /// A judge for a compare of two namespaces.
-    pub fn new(
-        compare: &Compare,
-        equality: Equality,
-        sides: Pair<(&SideConfig, &Namespace)>,
-    ) -> MappingJudge {
+    pub fn new(compare: &Compare, equality: Equality, sides: Pair<(&SideConfig, &Lane)>) -> MappingJudge {
         let tolerance =
             |f: &crate::mapping::Field| Some((f.tolerance.clone()?, f.reason.clone().unwrap_or_default()));
         MappingJudge {
             tolerances: compare.fields.iter().map(tolerance).collect(),
             equality,
-            layouts: sides.map(|(_, namespace)| namespace.layout.clone()),
+            layouts: sides.map(|(_, lane)| lane.layout.clone()),
             precision: sides.map(|(config, _)| config.precision().unwrap_or_default()),
-            guessed: sides.map(|(_, namespace)| namespace.format == Format::Ndjson),
+            guessed: sides.map(|(_, lane)| lane.namespace.format == Format::Ndjson),
         }
     }
 }

@@ -1,12 +1,14 @@
 //! One side of one compare, ready to be read: its source, its namespace and its projection.
 
 use crate::Side;
-use crate::canon::RawRecord;
 use crate::canon::cell::LossScan;
+use crate::canon::csv::Dialect;
 use crate::canon::ejson::is_relaxed;
+use crate::canon::{Layout, RawRecord, Row};
 use crate::diff::{Drilled, Place};
 use crate::mapping::{Depth, Digester, Projection};
-use crate::source::{Chunk, FileSource, Format, Namespace};
+use crate::plan::Span;
+use crate::source::{Chunk, ChunkStream, FileSource, Format, Namespace, Position, SourceError};
 use std::sync::Arc;
 
 /// One side of one compare.
@@ -18,6 +20,8 @@ pub struct Lane {
     pub source: Arc<FileSource>,
     /// The namespace within the source.
     pub namespace: Namespace,
+    /// Header, types and dialect of a text namespace.
+    pub layout: Option<Arc<Layout>>,
     /// How its records are read.
     pub projection: Projection,
 }
@@ -34,6 +38,16 @@ pub struct Locator {
 }
 
 impl Lane {
+    /// Streams a span of the namespace.
+    pub fn chunks(&self, span: Span) -> Result<ChunkStream, SourceError> {
+        let from = Position {
+            offset: span.from,
+            record: span.record,
+        };
+        let to = span.to.map(|offset| Position { offset, record: 0 });
+        self.source.chunks(&self.namespace, from, to)
+    }
+
     /// Calls `visit` for each record of a chunk with its bytes, its place and the digester that holds it.
     pub fn each_record(
         &self,
@@ -41,18 +55,38 @@ impl Lane {
         digester: &mut Digester,
         mut visit: impl FnMut(&mut Digester, &[u8], Locator),
     ) {
-        let mut number = chunk.first_record;
-        self.source
-            .each_record(&self.namespace, chunk, |offset, bytes, raw| {
+        for record in chunk.records() {
+            if let Some(raw) = self.raw(record.bytes) {
+                let Position {
+                    offset,
+                    record: number,
+                } = record.at;
                 let locator = Locator {
                     offset,
                     number,
-                    part: chunk.part,
+                    part: chunk.part as u32,
                 };
                 self.projection
-                    .project(raw, offset, digester, &mut |d| visit(d, bytes, locator));
-                number += 1;
-            });
+                    .project(raw, offset, digester, &mut |d| visit(d, record.bytes, locator));
+            }
+        }
+    }
+
+    /// The record in `bytes`; `None` for a blank line.
+    fn raw<'a>(&'a self, bytes: &'a [u8]) -> Option<RawRecord<'a>> {
+        match (&self.namespace.format, &self.layout) {
+            (Format::Bson, _) => Some(RawRecord::Bson(bytes)),
+            (Format::Ndjson, _) => Some(bytes.trim_ascii())
+                .filter(|t| !t.is_empty())
+                .map(RawRecord::Json),
+            (Format::Csv { .. }, Some(layout)) => {
+                (!Dialect::is_blank(bytes)).then_some(RawRecord::Row(Row {
+                    layout,
+                    record: bytes,
+                }))
+            }
+            (Format::Csv { .. }, None) => None,
+        }
     }
 
     /// Looks at one raw record in full and gives it back with its key; `element` picks the record under `explode`.
@@ -64,26 +98,25 @@ impl Lane {
         digester: &mut Digester,
     ) -> Option<(Vec<u8>, Drilled)> {
         let mut found = None;
+        let part = self.namespace.parts.get(locator.part as usize);
         let place = Place {
-            file: self.namespace.part_name(locator.part),
+            file: part.map_or(&*self.namespace.name, |p| p.file()).to_owned(),
             offset: locator.offset,
             number: locator.number + 1,
         };
-        self.source
-            .with_record(&self.namespace, locator.part, bytes, |raw: RawRecord<'_>| {
-                self.projection.project(raw, locator.offset, digester, &mut |d| {
-                    let fields = d.take_captured();
-                    if d.element() == element && found.is_none() {
-                        let drilled = Drilled {
-                            record: d.record(),
-                            fields,
-                            keyed: d.keyed(),
-                            problem: d.problem().cloned(),
-                            place: place.clone(),
-                        };
-                        found = Some((d.key().to_vec(), drilled));
-                    }
-                });
+        self.projection
+            .project(self.raw(bytes)?, locator.offset, digester, &mut |d| {
+                let fields = d.take_captured();
+                if d.element() == element && found.is_none() {
+                    let drilled = Drilled {
+                        record: d.record(),
+                        fields,
+                        keyed: d.keyed(),
+                        problem: d.problem().cloned(),
+                        place: place.clone(),
+                    };
+                    found = Some((d.key().to_vec(), drilled));
+                }
             });
         found
     }
@@ -95,7 +128,7 @@ impl Lane {
 
     /// A scan for what the export of this lane may have lost, if it is one that can lose anything.
     pub fn loss_scan(&self) -> Option<LossScan> {
-        let layout = self.namespace.layout.as_ref()?;
+        let layout = self.layout.as_ref()?;
         layout
             .typed()
             .then(|| LossScan::new(&layout.columns, &layout.dialect))
@@ -105,12 +138,13 @@ impl Lane {
     pub fn count_loss(&self, chunk: &Chunk, typed: bool, loss: &mut Option<LossScan>) -> u64 {
         let mut guessed = 0;
         if loss.is_some() || typed && self.namespace.format == Format::Ndjson {
-            self.source
-                .each_record(&self.namespace, chunk, |_, _, raw| match (raw, &mut *loss) {
+            for raw in chunk.records().filter_map(|r| self.raw(r.bytes)) {
+                match (raw, &mut *loss) {
                     (RawRecord::Row(row), Some(loss)) => row.count_loss(loss),
                     (RawRecord::Json(text), _) => guessed += u64::from(is_relaxed(text)),
                     _ => {}
-                });
+                }
+            }
         }
         guessed
     }

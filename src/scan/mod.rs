@@ -5,6 +5,7 @@ mod compare;
 mod compile;
 mod judge;
 mod lane;
+mod layout;
 mod pass;
 mod reconcile;
 mod session;

@@ -60,7 +60,8 @@ impl<'l> Feed<'l> {
             let span = *self.spans.first()?;
             match self.read(span) {
                 Ok(Some(chunk)) => {
-                    self.spans[0].from = chunk.offset + chunk.data.len() as u64;
+                    let end = chunk.end();
+                    (self.spans[0].from, self.spans[0].record) = (end.offset, end.record);
                     return Some(chunk);
                 }
                 Ok(None) => {
@@ -82,11 +83,7 @@ impl<'l> Feed<'l> {
 
     fn read(&mut self, span: Span) -> Result<Option<Chunk>, SourceError> {
         if self.stream.is_none() {
-            self.stream = Some(
-                self.lane
-                    .source
-                    .chunks(&self.lane.namespace, span.from, span.to)?,
-            );
+            self.stream = Some(self.lane.chunks(span)?);
         }
         self.stream.as_mut().expect("opened above").next()
     }

@@ -3,6 +3,7 @@
 use super::compare::{Means, Prepared, reconcile, scan};
 use super::compile::{compile, equality_for};
 use super::lane::Lane;
+use super::layout::{layout, open_options};
 use super::pass::Monitor;
 use super::tally::{Tally, Unread};
 use crate::canon::VERSION;
@@ -11,7 +12,7 @@ use crate::digest::Hasher;
 use crate::mapping::Compare;
 use crate::plan::{Input, Plan, PlannedCompare, SCHEMA, Slice, Span, cut, sketch_cells};
 use crate::report::{AuditResult, CompareResult, CompareRun, Outcome, Report, RunFacts, StoreIdentity};
-use crate::source::{FileSource, SourceError, SourceErrorKind};
+use crate::source::{FileSource, Record, SourceError, SourceErrorKind};
 use crate::store::{
     PartHeader, SortBudget, SortError, create_private_dir, read_part, write_atomic, write_part,
 };
@@ -43,6 +44,14 @@ pub enum SessionError {
         /// What happened.
         source: SourceError,
     },
+    /// The header of a text file, or the schema beside it, cannot be used.
+    #[error("{side}: {message}")]
+    Layout {
+        /// The side.
+        side: Side,
+        /// File, place and what was expected.
+        message: String,
+    },
     /// The disk did not take the spill.
     #[error(transparent)]
     Spill(#[from] SortError),
@@ -65,10 +74,16 @@ impl SessionError {
     /// The exit code.
     pub fn exit(&self) -> Exit {
         match self {
-            SessionError::Config(_) | SessionError::Policy(_) | SessionError::Usage(_) => Exit::Usage,
+            SessionError::Config(_)
+            | SessionError::Policy(_)
+            | SessionError::Usage(_)
+            | SessionError::Layout { .. } => Exit::Usage,
             SessionError::Source { source, .. } => match source.kind() {
                 SourceErrorKind::Usage => Exit::Usage,
-                SourceErrorKind::Unavailable | SourceErrorKind::Corrupt => Exit::Unreachable,
+                SourceErrorKind::NotFound
+                | SourceErrorKind::Permission
+                | SourceErrorKind::Corrupt
+                | SourceErrorKind::Io => Exit::Unreachable,
             },
             SessionError::Spill(SortError::Limit { .. }) => Exit::Hold,
             SessionError::Spill(SortError::Io { .. }) | SessionError::Run { .. } => Exit::Unwritable,
@@ -116,7 +131,9 @@ impl Session {
     ) -> Result<Session, SessionError> {
         let sources = Pair::try_from_fn(|side| {
             let side_config = &config.sides[side];
-            FileSource::open(&side_config.location, &side_config.options(), spool)
+            let options =
+                open_options(side_config).map_err(|m| SessionError::Usage(format!("{side}: {m}")))?;
+            FileSource::open(&side_config.location, &options, spool)
                 .map(Arc::new)
                 .map_err(|source| SessionError::Source { side, source })
         })?;
@@ -434,7 +451,7 @@ impl Session {
                 .as_ref()
                 .into_sides()
                 .iter()
-                .flat_map(|(_, s)| s.notices.clone())
+                .flat_map(|(_, s)| s.notices().to_vec())
                 .collect(),
             resumed,
             nonce: None,
@@ -584,11 +601,17 @@ fn prepare(
         found.map_err(|source| SessionError::Source { side, source })
     })?;
     let equality = equality_for(&compare, namespaces.as_ref());
+    let layouts = Pair::try_from_fn(|side| {
+        let found = layout(&sources[side], &namespaces[side], &config.sides[side]);
+        found.map_err(|message| SessionError::Layout { side, message })
+    })?;
+    let inputs = namespaces.as_ref().zip(layouts.as_ref().map(Option::as_ref));
     let lanes = Pair::try_from_fn(|side| {
-        let projection = compile(&compare, side, namespaces.as_ref(), equality, hasher)
+        let projection = compile(&compare, side, inputs, equality, hasher)
             .map_err(|message| SessionError::Usage(format!("compare {}: {message}", compare.name)))?;
         let (source, namespace) = (sources[side].clone(), namespaces[side].clone());
         Ok::<_, SessionError>(Lane {
+            layout: layouts[side].clone(),
             side,
             source,
             namespace,
@@ -605,7 +628,7 @@ fn prepare(
 
 fn planned(prepared: &Prepared) -> PlannedCompare {
     let inputs = prepared.lanes.as_ref().map(|lane| Input {
-        location: lane.source.location().to_owned(),
+        location: prepared.sides[lane.side].location.clone(),
         namespace: lane.namespace.name.clone(),
         stored_bytes: lane.namespace.stored_bytes,
     });
@@ -644,19 +667,19 @@ fn slices(prepared: &[Prepared], n: usize) -> Result<Vec<Slice>, SessionError> {
 
 /// The offsets at which records start, thinned out, and the end of what can be read. Trouble ends the list early: the
 /// scan will meet it again and say so.
-fn boundaries(lane: &Lane) -> (Vec<u64>, u64) {
-    let (mut offsets, mut end) = (Vec::new(), 0);
-    if let Ok(mut stream) = lane.source.chunks(&lane.namespace, 0, None) {
+fn boundaries(lane: &Lane) -> (Vec<(u64, u64)>, u64) {
+    let (mut offsets, mut end) = (Vec::<(u64, u64)>::new(), 0);
+    if let Ok(mut stream) = lane.chunks(Span::ALL) {
         while let Ok(Some(chunk)) = stream.next() {
-            end = chunk.offset + chunk.data.len() as u64;
-            lane.source
-                .each_record(&lane.namespace, &chunk, |offset, bytes, _| {
-                    let next = offset + bytes.len() as u64;
-                    if offsets.last().is_none_or(|last| next >= last + 4096) || offsets.len() < 4096 {
-                        offsets.push(next);
-                    }
-                });
+            for Record { at, .. } in chunk.records() {
+                if offsets.len() < 4096 || offsets.last().is_none_or(|(last, _)| at.offset >= last + 4096) {
+                    offsets.push((at.offset, at.record));
+                }
+            }
+            end = chunk.end().offset;
+            offsets.push((end, chunk.end().record));
         }
     }
+    offsets.dedup();
     (offsets, end)
 }

@@ -1,0 +1,63 @@
+//! What a stream delivers: whole records, and where they stood.
+
+/// A record boundary in a namespace's stream: its records laid end to end, decompressed, without headers and byte order
+/// marks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position {
+    /// Bytes before the boundary.
+    pub offset: u64,
+    /// Records before the boundary.
+    pub record: u64,
+}
+
+impl Position {
+    /// Before the first record.
+    pub const START: Position = Position { offset: 0, record: 0 };
+}
+
+/// Whole records, in order, of one part of a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// The records' bytes, end to end.
+    pub data: Vec<u8>,
+    /// Where each record ends in `data`; the first starts at 0, each other where the one before it ends.
+    pub ends: Vec<usize>,
+    /// Index into the namespace's parts.
+    pub part: usize,
+    /// The position of the first record.
+    pub start: Position,
+    /// Offset of `data` in the part's decompressed file, for messages. Unknown in an archive, where records of other
+    /// collections lie between.
+    pub file_offset: Option<u64>,
+}
+
+/// One record of a chunk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Record<'a> {
+    /// Its bytes: a BSON document, or text with its line end.
+    pub bytes: &'a [u8],
+    /// Where it starts.
+    pub at: Position,
+}
+
+impl Chunk {
+    /// The records, in order.
+    pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).enumerate().map(|(i, (from, to))| Record {
+            bytes: &self.data[from..*to],
+            at: Position {
+                offset: self.start.offset + from as u64,
+                record: self.start.record + i as u64,
+            },
+        })
+    }
+
+    /// The position after the last record.
+    pub fn end(&self) -> Position {
+        Position {
+            offset: self.start.offset + self.data.len() as u64,
+            record: self.start.record + self.ends.len() as u64,
+        }
+    }
+}
