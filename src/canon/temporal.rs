@@ -77,9 +77,9 @@ pub fn timestamp(text: &str) -> Option<Timestamp> {
     let rest = &text[split + 1..];
     let zone_at = rest.find(['Z', '+', '-', 'z']).unwrap_or(rest.len());
     let nanos = time(rest[..zone_at].trim_end())?;
-    let zone = match rest[zone_at..].as_bytes() {
+    let zone = match &rest.as_bytes()[zone_at..] {
         [] | [b'Z' | b'z'] => 0,
-        [sign, h1, h2, colon @ .., m1, m2] if matches!(colon, [] | [b':']) => {
+        [sign, h1, h2, m1, m2] | [sign, h1, h2, b':', m1, m2] => {
             let minutes = digits(&[*h1, *h2])? * 60 + digits(&[*m1, *m2])?;
             if *sign == b'-' { -minutes } else { minutes }
         }
@@ -101,7 +101,7 @@ pub fn duration(text: &str) -> Option<(i32, i32, i64)> {
     }
     while !rest.is_empty() {
         let split = rest.find(|c: char| !c.is_ascii_digit())?;
-        let count = i128::from(digits(rest[..split].as_bytes())?);
+        let count = i128::from(digits(&rest.as_bytes()[..split])?);
         let unit_end = rest[split..]
             .find(|c: char| c.is_ascii_digit())
             .map_or(rest.len(), |n| split + n);

@@ -1,6 +1,7 @@
 //! The arguments, with their help.
 
 use crate::canon::csv::DialectKind;
+use crate::plan::Strategy;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -64,6 +65,9 @@ pub(super) struct Tuning {
     /// Divergences that the report carries per compare; all of them are in divergences.ndjson.
     #[arg(long)]
     pub samples: Option<usize>,
+    /// How differing records are found.
+    #[arg(long)]
+    pub strategy: Option<Strategy>,
     /// Bytes that may be spilled to disk.
     #[arg(long)]
     pub spill_limit: Option<u64>,

@@ -23,6 +23,7 @@ pub(super) fn load(chosen: &Chosen, tuning: &Tuning) -> Result<Config, Failure> 
 
 fn tune(scan: &mut ScanConfig, tuning: &Tuning) {
     scan.threads = tuning.threads.unwrap_or(scan.threads);
+    scan.strategy = tuning.strategy.unwrap_or(scan.strategy);
     scan.samples = tuning.samples.unwrap_or(scan.samples);
     scan.spill_limit = tuning.spill_limit.unwrap_or(scan.spill_limit);
     scan.checkpoint_seconds = tuning.checkpoint_seconds.unwrap_or(scan.checkpoint_seconds);

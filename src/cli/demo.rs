@@ -46,6 +46,7 @@ pub(super) fn demo(args: Demo) -> Result<Exit, Failure> {
         threads: None,
         slices: None,
         samples: None,
+        strategy: None,
         spill_limit: None,
         checkpoint_seconds: None,
         run_dir: Some(run.clone()),

@@ -310,7 +310,7 @@ fn resolve(
             for side in Side::BOTH {
                 if field.paths[side].is_some()
                     && field.paths[side] == other.paths[side]
-                    && !explode.as_ref().is_some_and(|e| e.side == side)
+                    && explode.as_ref().is_none_or(|e| e.side != side)
                 {
                     let path = field.paths[side].as_deref().unwrap_or_default();
                     let message = format!(

@@ -40,7 +40,7 @@ only      = "candidate"
 expect    = 2
 
 # [scan]
-# strategy = "auto"                   # auto, sketch, spill or merge
+# strategy = "auto"                   # auto, or spill where the stores are known to differ grossly
 # samples  = 1000                     # divergences in the report; all are in divergences.ndjson
 
 # [run]

@@ -229,7 +229,7 @@ impl Sketch {
 
     /// Reads what [`Sketch::to_bytes`] wrote; `None` if the length is not a sketch's.
     pub fn from_bytes(bytes: &[u8]) -> Option<Sketch> {
-        if bytes.len() % (64 * PARTS) != 0 || bytes.len() < Sketch::MIN_CELLS * 64 {
+        if !bytes.len().is_multiple_of(64 * PARTS) || bytes.len() < Sketch::MIN_CELLS * 64 {
             return None;
         }
         let cell = |b: &[u8]| {

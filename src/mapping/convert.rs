@@ -173,15 +173,18 @@ impl Conversion {
             return false;
         };
         use crate::canon::kind::*;
-        match (kind(bytes), ty) {
-            (Kind::Null, _) => true,
-            (Kind::Int, Type::Int | Type::Decimal | Type::Number) => true,
-            (Kind::Decimal, Type::Decimal | Type::Number) => true,
-            (Kind::Double, Type::Double | Type::Number) => true,
-            (Kind::Text, Type::Text) | (Kind::Bool, Type::Bool) | (Kind::Uuid, Type::Uuid) => true,
-            (Kind::ObjectId, Type::ObjectId) | (Kind::Timestamp, Type::Timestamp) => true,
-            _ => false,
-        }
+        matches!(
+            (kind(bytes), ty),
+            (Kind::Null, _)
+                | (Kind::Int, Type::Int | Type::Decimal | Type::Number)
+                | (Kind::Decimal, Type::Decimal | Type::Number)
+                | (Kind::Double, Type::Double | Type::Number)
+                | (Kind::Text, Type::Text)
+                | (Kind::Bool, Type::Bool)
+                | (Kind::Uuid, Type::Uuid)
+                | (Kind::ObjectId, Type::ObjectId)
+                | (Kind::Timestamp, Type::Timestamp)
+        )
     }
 
     /// Applies all steps. Null stays null.

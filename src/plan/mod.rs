@@ -11,19 +11,15 @@ use serde::{Deserialize, Serialize};
 /// Version of the plan's wire format.
 pub const SCHEMA: &str = "assay.plan/1";
 
-/// How differences are found.
+/// How differing records are found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
-    /// Merge order if both sides turn out to be sorted by key, else the sketch.
+    /// The sketch, and the spill where the sketch cannot hold the differences.
     #[default]
     Auto,
-    /// Hash order: leaves and a sketch; a second pass fetches the differing records.
-    Sketch,
-    /// Hash order, and every record's digest is spilled to disk in the first pass.
+    /// The spill at once: for stores that are known to differ grossly.
     Spill,
-    /// Both sides are sorted by key and compared as they arrive; an error if they are not.
-    Merge,
 }
 
 /// A range of a namespace's record stream, in bytes; without an end it goes to the end of the stream.

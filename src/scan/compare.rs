@@ -11,7 +11,7 @@ use crate::config::SideConfig;
 use crate::diff::{Finding, Place};
 use crate::digest::{Hasher, root};
 use crate::mapping::{Compare, Depth, Digester};
-use crate::plan::Span;
+use crate::plan::{Span, Strategy};
 use crate::report::{
     Class, ColumnHeat, CompareResult, Counts, Coverage, Divergence, EqualityInForce, Expires, FieldCount,
     FieldDifference, IgnoredField, KeyPart, LossyExport, Position, Sample, Shown, State, Subject,
@@ -107,6 +107,8 @@ pub struct Means<'a> {
     pub dir: &'a Path,
     /// How much may be spilled.
     pub budget: &'a SortBudget,
+    /// How differing records are found.
+    pub strategy: Strategy,
     /// Divergences that the report carries.
     pub samples: usize,
 }
@@ -126,7 +128,7 @@ pub fn reconcile(
     let (mut counts, mut fields) = (Counts::default(), BTreeMap::<String, BTreeMap<Class, u64>>::new());
     let mut tolerated = BTreeMap::<(String, String), u64>::new();
     if !tally.equal() {
-        let suspects = Suspects::find(tally, means.hasher);
+        let suspects = Suspects::find(tally, means.hasher, means.strategy);
         let aside = fetch(
             lanes,
             &suspects,

@@ -55,7 +55,7 @@ impl<'l> Feed<'l> {
     }
 
     /// The next chunk of whole records. Trouble is noted in `unread` and ends the feed.
-    pub fn next(&mut self) -> Option<Chunk> {
+    pub fn next_chunk(&mut self) -> Option<Chunk> {
         loop {
             let span = *self.spans.first()?;
             match self.read(span) {
@@ -104,7 +104,7 @@ pub fn run_pass<W: Send>(
             let sender = sender.clone();
             threads.spawn(move || {
                 while !monitor.stopping() && until.is_none_or(|t| Instant::now() < t) {
-                    let Some(chunk) = feed.next() else { break };
+                    let Some(chunk) = feed.next_chunk() else { break };
                     let bytes = chunk.data.len() as u64;
                     if sender.send((side, chunk)).is_err() {
                         break;

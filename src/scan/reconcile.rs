@@ -6,7 +6,7 @@ use super::tally::Tally;
 use crate::diff::{Drilled, Finding, Group, Judge, classify};
 use crate::digest::{Hasher, KeyHash, RecordHash};
 use crate::mapping::{Depth, Digester};
-use crate::plan::Span;
+use crate::plan::{Span, Strategy};
 use crate::store::{SortBudget, SortError, Sorted, Sorter};
 use crate::{Pair, Side};
 use rayon::prelude::*;
@@ -30,8 +30,11 @@ pub enum Suspects {
 
 impl Suspects {
     /// What the tally says: the sketch's keys if it came apart, else the leaves.
-    pub fn find(tally: &Tally, hasher: Hasher) -> Suspects {
+    pub fn find(tally: &Tally, hasher: Hasher, strategy: Strategy) -> Suspects {
         let leaves = tally.unequal_leaves();
+        if strategy == Strategy::Spill {
+            return Suspects::Leaves(leaves);
+        }
         let peeled = tally.sketch.clone().peel();
         if !peeled.complete {
             return Suspects::Leaves(leaves);
@@ -138,13 +141,13 @@ impl Aside {
 ///
 /// The raw record travels along where the suspects are few, or where the source cannot be read at an offset; else its
 /// place suffices.
-pub fn fetch<'b>(
+pub fn fetch(
     lanes: Pair<&Lane>,
     suspects: &Suspects,
     threads: usize,
     monitor: &Monitor,
     dir: &Path,
-    budget: &'b SortBudget,
+    budget: &SortBudget,
 ) -> Result<Sorted, SortError> {
     let sorter = Mutex::new((
         Sorter::new(dir, |a, b| a.cmp(b), SORT_MEMORY, budget),

@@ -10,7 +10,7 @@ use crate::canon::VERSION;
 use crate::config::{Config, ConfigError};
 use crate::digest::Hasher;
 use crate::mapping::Compare;
-use crate::plan::{Input, Plan, PlannedCompare, SCHEMA, Slice, Span, cut, sketch_cells};
+use crate::plan::{Input, Plan, PlannedCompare, SCHEMA, Slice, Span, Strategy, cut, sketch_cells};
 use crate::report::{AuditResult, CompareResult, CompareRun, Outcome, Report, RunFacts, StoreIdentity};
 use crate::source::{FileSource, Record, SourceError, SourceErrorKind};
 use crate::store::{
@@ -403,6 +403,7 @@ impl Session {
                     monitor: &quiet,
                     dir,
                     budget: &budget,
+                    strategy: self.config.scan.strategy,
                     samples: self.config.scan.samples,
                 };
                 match reconcile(prepared, tally, means, out) {
@@ -513,7 +514,10 @@ impl Session {
         let unread = Pair::from_fn(|side| tally.unread.iter().filter(|u| u.side == side).count() as u64);
         CompareRun {
             compare: prepared.compare.name.clone(),
-            strategy: "sketch".to_owned(),
+            strategy: match self.config.scan.strategy {
+                Strategy::Auto => "sketch".to_owned(),
+                Strategy::Spill => "spill".to_owned(),
+            },
             why: "hash order serves any two stores".to_owned(),
             slices_planned: planned,
             slices_read: planned
