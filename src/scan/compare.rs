@@ -127,9 +127,10 @@ pub fn reconcile(
     let mut sorter = Sorter::new(means.dir, compare_keys, 16 << 20, means.budget);
     let (mut counts, mut fields) = (Counts::default(), BTreeMap::<String, BTreeMap<Class, u64>>::new());
     let mut tolerated = BTreeMap::<(String, String), u64>::new();
+    let mut unread = tally.unread.clone();
     if !tally.equal() {
         let suspects = Suspects::find(tally, means.hasher, means.strategy);
-        let aside = fetch(
+        let (aside, again) = fetch(
             lanes,
             &suspects,
             means.threads,
@@ -142,7 +143,13 @@ pub fn reconcile(
             prepared.equality,
             prepared.sides.as_ref().zip(lanes),
         );
-        let unread = Pair::from_fn(|side| tally.unread.iter().any(|u| u.side == side));
+        // Trouble that only the second pass met: what it would have fetched is missing from the findings.
+        unread.extend(
+            again
+                .into_iter()
+                .filter(|a| !tally.unread.iter().any(|u| u.side == a.side)),
+        );
+        let unread = Pair::from_fn(|side| unread.iter().any(|u| u.side == side));
         join(lanes, aside, &judge, &mut |mut finding| {
             doubt(&mut finding, unread);
             counts.add(finding.class, finding.state, 1);
@@ -187,7 +194,7 @@ pub fn reconcile(
         namespaces: lanes.map(|l| Some(l.namespace.name.clone())),
         mapping_digest: prepared.compare.digest(),
         equality: equality_box(prepared),
-        coverage: coverage(tally),
+        coverage: coverage(tally, &unread),
         roots: tally.leaves.as_ref().map(|l| Some(root(l).to_hex().to_string())),
         counts,
         fields: fields.collect(),
@@ -299,9 +306,10 @@ fn wire(compare: &str, key_names: &[String], finding: &Finding) -> Divergence {
     }
 }
 
-fn coverage(tally: &Tally) -> Coverage {
+fn coverage(tally: &Tally, unread: &[Unread]) -> Coverage {
     let leaves = crate::digest::LEAVES as u64;
-    let unread = tally.unread.iter().map(|u: &Unread| crate::report::Unread {
+    let complete = unread.is_empty();
+    let unread = unread.iter().map(|u: &Unread| crate::report::Unread {
         side: u.side,
         file: u.file.clone(),
         offset: u.offset,
@@ -311,7 +319,7 @@ fn coverage(tally: &Tally) -> Coverage {
     });
     Coverage {
         leaves_total: leaves,
-        leaves_compared: if tally.unread.is_empty() { leaves } else { 0 },
+        leaves_compared: if complete { leaves } else { 0 },
         records: tally.counts.as_ref().map(|c| c.records),
         bytes_read: tally.counts.as_ref().map(|c| c.bytes),
         unread: unread.collect(),

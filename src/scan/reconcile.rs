@@ -3,10 +3,12 @@
 use super::lane::{Lane, Locator};
 use super::pass::{Feed, Monitor, run_pass};
 use super::tally::Tally;
-use crate::diff::{Drilled, Finding, Group, Judge, classify};
+use super::tally::Unread;
+use crate::diff::{Drilled, Finding, Group, Judge, Place, classify};
 use crate::digest::{Hasher, KeyHash, RecordHash};
 use crate::mapping::{Depth, Digester};
 use crate::plan::{Span, Strategy};
+use crate::report::{Class, State};
 use crate::store::{SortBudget, SortError, Sorted, Sorter};
 use crate::{Pair, Side};
 use rayon::prelude::*;
@@ -148,7 +150,7 @@ pub fn fetch(
     monitor: &Monitor,
     dir: &Path,
     budget: &SortBudget,
-) -> Result<Sorted, SortError> {
+) -> Result<(Sorted, Vec<Unread>), SortError> {
     let sorter = Mutex::new((
         Sorter::new(dir, |a, b| a.cmp(b), SORT_MEMORY, budget),
         None::<SortError>,
@@ -197,12 +199,17 @@ pub fn fetch(
             }
         },
     );
+    let unread = feeds
+        .into_sides()
+        .into_iter()
+        .filter_map(|(_, feed)| feed.unread)
+        .collect();
     let (sorter, failed) = sorter
         .into_inner()
         .expect("no worker panics while it holds the lock");
     match failed {
         Some(error) => Err(error),
-        None => sorter.finish(),
+        None => Ok((sorter.finish()?, unread)),
     }
 }
 
@@ -286,22 +293,50 @@ fn examine(
         let lane = lanes[record.side];
         let fetched;
         let raw = if record.raw.is_empty() {
-            fetched = lane
+            match lane
                 .source
                 .read_at(&lane.namespace, record.locator.offset, record.len as usize)
-                .ok()
-                .flatten()
-                .unwrap_or_default();
+            {
+                Ok(Some(bytes)) => fetched = bytes,
+                Ok(None) => return Some(lost(record, "the source cannot be read at an offset")),
+                Err(error) => return Some(lost(record, &error.to_string())),
+            }
             &fetched[..]
         } else {
             &record.raw[..]
         };
         let digester = &mut digesters[record.side];
-        if let Some((its_key, drilled)) = lane.drill(raw, record.locator, record.element, digester) {
-            key = its_key;
-            sides[record.side].push(drilled);
+        match lane.drill(raw, record.locator, record.element, digester) {
+            Some((its_key, drilled)) => {
+                key = its_key;
+                sides[record.side].push(drilled);
+            }
+            None => return Some(lost(record, "the record is not what it was a moment ago")),
         }
     }
     debug_assert_eq!(totals.map(|n| n > 0), sides.as_ref().map(|s| !s.is_empty()));
     classify(Group { key, records: sides }, judge)
+}
+
+/// A suspect that could not be looked at again: unknown, and so not equal.
+fn lost(record: &Aside, why: &str) -> Finding {
+    let place = Place {
+        file: String::new(),
+        offset: record.locator.offset,
+        number: record.locator.number + 1,
+    };
+    let mut places = Pair::default();
+    places[record.side] = Some(place);
+    Finding {
+        key: record.locator.offset.to_be_bytes().to_vec(),
+        keyed: false,
+        class: Class::Changed,
+        state: State::Unknown,
+        fields: Vec::new(),
+        places,
+        detail: Some(format!(
+            "{}: a differing record could not be read again: {why}",
+            record.side
+        )),
+    }
 }
