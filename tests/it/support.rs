@@ -1,0 +1,219 @@
+//! Runs the executable and reads what it says with a consumer's eyes: plain JSON and structs of the test's own.
+
+use serde::Deserialize;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What a finished process left behind.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit code; -1 if a signal ended it.
+    pub code: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Ended {
+    /// Fails the test unless the exit code is `code`.
+    #[track_caller]
+    pub fn expect(self, code: i32) -> Ended {
+        assert_eq!(
+            self.code, code,
+            "exit code\n--- stdout\n{}\n--- stderr\n{}",
+            self.out, self.err
+        );
+        self
+    }
+
+    /// Fails the test unless every word is said on one of the two outputs.
+    #[track_caller]
+    pub fn says(&self, words: &[&str]) -> &Ended {
+        let all = format!("{}\n{}", self.out, self.err);
+        for word in words {
+            assert!(all.contains(word), "{word:?} is not said in\n{all}");
+        }
+        self
+    }
+}
+
+/// The executable, not started yet.
+pub fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs the executable to its end.
+pub fn assay<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> Ended {
+    ended(command().args(args).output().expect("the executable starts"))
+}
+
+/// Makes text of a process's remains.
+pub fn ended(output: std::process::Output) -> Ended {
+    Ended {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).expect("output is UTF-8"),
+        err: String::from_utf8(output.stderr).expect("errors are UTF-8"),
+    }
+}
+
+/// A file among the fixtures.
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+}
+
+/// A directory that goes away with the test.
+pub fn temp() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary directory")
+}
+
+/// Reads a JSON file.
+pub fn json(path: impl AsRef<Path>) -> Value {
+    let path = path.as_ref();
+    let bytes = std::fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_slice(&bytes).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// Writes a file, with the directories above it.
+pub fn put(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> PathBuf {
+    let path = path.as_ref();
+    std::fs::create_dir_all(path.parent().expect("a file has a directory")).expect("directories");
+    std::fs::write(path, bytes).expect("the file is written");
+    path.to_owned()
+}
+
+/// A line of `divergences.ndjson`.
+#[derive(Debug, Deserialize)]
+struct Line {
+    compare: String,
+    divergence: Divergence,
+}
+
+#[derive(Debug, Deserialize)]
+struct Divergence {
+    class: String,
+    state: String,
+    key: Vec<Part>,
+    fields: Vec<Named>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Part {
+    text: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct Named {
+    path: String,
+}
+
+/// Divergences as `compare class key` with the fields that differ.
+pub type Found = BTreeMap<String, BTreeSet<String>>;
+
+/// All divergences of a run; fails the test if one is not confirmed, or listed twice.
+#[track_caller]
+pub fn found(run: &Path) -> Found {
+    let text = std::fs::read_to_string(run.join("divergences.ndjson")).expect("a list of divergences");
+    let mut out = Found::new();
+    for line in text.lines() {
+        let Line { compare, divergence } = serde_json::from_str(line).expect("a divergence");
+        assert_eq!(divergence.state, "confirmed", "{line}");
+        let key: Vec<&str> = divergence.key.iter().map(|p| p.text.as_str()).collect();
+        let fields = divergence.fields.into_iter().map(|f| f.path).collect();
+        let name = format!("{compare} {} {}", divergence.class, key.join(","));
+        assert!(out.insert(name, fields).is_none(), "listed twice: {line}");
+    }
+    out
+}
+
+/// A finished `diff` with its report and list.
+#[derive(Debug)]
+pub struct Diffed {
+    /// The process.
+    pub end: Ended,
+    /// The report, if there is one.
+    pub report: Option<Value>,
+    /// The divergences, one line of JSON each.
+    pub lines: Vec<Value>,
+}
+
+impl Diffed {
+    /// The verdict's word; none without a report.
+    pub fn verdict(&self) -> Option<&str> {
+        self.report.as_ref()?["verdict"]["verdict"].as_str()
+    }
+
+    /// Roots of the first compare.
+    #[track_caller]
+    pub fn roots(&self) -> (String, String) {
+        let report = self.report.as_ref().expect("a report");
+        let root = |side: &str| {
+            let root = report["result"]["compares"][0]["roots"][side].as_str();
+            root.expect("a root").to_owned()
+        };
+        (root("stable"), root("candidate"))
+    }
+
+    /// `class key [fields]` of every divergence, sorted.
+    pub fn list(&self) -> Vec<String> {
+        let part = |v: &Value, name: &str| v[name].as_str().unwrap_or("?").to_owned();
+        let mut out: Vec<String> = Vec::new();
+        for line in &self.lines {
+            let d = &line["divergence"];
+            let each = |list: &Value, name: &str| -> Vec<String> {
+                list.as_array()
+                    .map_or(Vec::new(), |l| l.iter().map(|v| part(v, name)).collect())
+            };
+            let key = each(&d["key"], "text").join(",");
+            let fields = each(&d["fields"], "path").join(" ");
+            out.push(format!("{} {key} [{fields}]", part(d, "class")));
+        }
+        out.sort();
+        out
+    }
+}
+
+/// Compares two locations under seed 7.
+pub fn diff(stable: impl AsRef<Path>, candidate: impl AsRef<Path>, more: &[&str]) -> Diffed {
+    let dir = temp();
+    let (report, list) = (dir.path().join("r.json"), dir.path().join("d.ndjson"));
+    let mut run = command();
+    run.arg("diff").arg(stable.as_ref()).arg(candidate.as_ref());
+    run.args(["--seed", "7", "-o", "text"]).args(more);
+    run.arg("-o").arg(format!("json={}", report.display()));
+    run.arg("-o").arg(format!("ndjson={}", list.display()));
+    let end = ended(run.output().expect("the executable starts"));
+    let text = std::fs::read_to_string(&list).unwrap_or_default();
+    Diffed {
+        end,
+        report: std::fs::read(&report)
+            .ok()
+            .and_then(|b| serde_json::from_slice(&b).ok()),
+        lines: text
+            .lines()
+            .map(|l| serde_json::from_str(l).expect("a line of JSON"))
+            .collect(),
+    }
+}
+
+/// Compares two texts as files of the same kind, both ways round, and says what holds either way.
+#[track_caller]
+pub fn verdict_of(extension: &str, stable: &[u8], candidate: &[u8], more: &[&str]) -> String {
+    let dir = temp();
+    let a = put(dir.path().join(format!("a/t.{extension}")), stable);
+    let b = put(dir.path().join(format!("b/t.{extension}")), candidate);
+    let (there, back) = (diff(&a, &b, more), diff(&b, &a, more));
+    assert_eq!(
+        there.end.code, back.end.code,
+        "{}\n{}",
+        there.end.out, back.end.out
+    );
+    assert_eq!(there.verdict(), back.verdict());
+    there
+        .verdict()
+        .map_or_else(|| there.end.code.to_string(), str::to_owned)
+}
