@@ -797,12 +797,15 @@ impl Digester {
             return;
         }
         self.encoder.clear();
-        let encoded = match std::str::from_utf8(path) {
-            Ok(_) => raw.encode(&mut self.encoder),
+        // A name that stood at this place in the record before was looked at then, and is not needed again.
+        let known = self.depth == Depth::Digest && self.order.get(self.fields.len()) == Some(&seed);
+        let name = if known { Ok("") } else { std::str::from_utf8(path) };
+        let encoded = match name {
+            Ok(name) => raw.encode(&mut self.encoder).map(|()| name),
             Err(_) => Err(Problem::malformed("a field name is not UTF-8")),
         };
         match encoded {
-            Ok(()) => {
+            Ok(path) => {
                 let value = if self.depth == Depth::Tree {
                     raw.to_value().ok()
                 } else {
@@ -811,7 +814,6 @@ impl Digester {
                 let cell = cell_of(raw, self.depth);
                 // A cell knows whether its column is a collection that cannot tell empty from null.
                 let empty_is_null = matches!(raw, Raw::Cell(c) if c.column.non_frozen_collection);
-                let path = std::str::from_utf8(path).unwrap_or_default();
                 self.count(p, None, seed, path, empty_is_null, value, cell, None);
             }
             Err(problem) => {
@@ -928,6 +930,7 @@ impl Digester {
     }
 }
 
+#[inline]
 fn cell_of(raw: Raw<'_>, depth: Depth) -> Option<OwnedCell> {
     match raw {
         Raw::Cell(cell) if depth == Depth::Tree => Some(OwnedCell {
