@@ -858,11 +858,14 @@ impl Digester {
     }
 
     fn finish(&mut self, p: &Projection, walked: Result<(), Problem>, emit: &mut dyn FnMut(&mut Digester)) {
+        let broken = walked.is_err();
         if let Err(problem) = walked {
             self.fail(p, None, "", problem);
         }
         for rule in 0..p.rules.len() {
-            if self.seen[rule / 64] & (1 << (rule % 64)) == 0 {
+            let met = self.seen[rule / 64] & (1 << (rule % 64)) != 0;
+            // What a record that could not be walked to its end does not show is not known to be absent.
+            if !met && !broken {
                 self.absent(p, rule);
             }
         }
