@@ -72,10 +72,7 @@ fn the_configuration_shown_is_one() {
 
 #[test]
 fn the_exit_codes_shown_are_all_of_them() {
-    let rows: Vec<&str> = README
-        .lines()
-        .filter(|l| l.starts_with("| ") && l[2..3].parse::<u8>().is_ok())
-        .collect();
+    let rows: Vec<&str> = README.lines().collect();
     for exit in Exit::ALL {
         let row = format!("| {} | `{}` | {} |", exit.code(), exit.name(), exit.meaning());
         assert!(rows.contains(&row.as_str()), "the README lacks: {row}");
