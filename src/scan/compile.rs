@@ -96,6 +96,7 @@ pub fn compile(
             });
         }
     }
+    refuse_unknown_columns(side, &rules, sides[side].1)?;
     // Columns that no rule names, and that the server cannot tell empty from null in, are compared on both sides alike.
     for column in sides
         .into_sides()
@@ -155,4 +156,24 @@ fn literal(text: &str) -> Value {
         bytes: text.trim().as_bytes(),
     };
     json.to_value().unwrap_or_else(|_| Value::Text(text.to_owned()))
+}
+
+/// A text file says by its header which columns it has: a rule that names another one is a mistake.
+fn refuse_unknown_columns(side: Side, rules: &[Rule], layout: Option<&Arc<Layout>>) -> Result<(), String> {
+    let Some(layout) = layout else { return Ok(()) };
+    for rule in rules {
+        if let Some(path) = &rule.path
+            && !path.ends_with('*')
+            && !path.starts_with('$')
+            && layout.column(path).is_none()
+            && rule.default.is_none()
+        {
+            let columns: Vec<&str> = layout.columns.iter().map(|c| c.name.as_str()).collect();
+            return Err(format!(
+                "{side} has no column {path:?}; its header names {}",
+                columns.join(", ")
+            ));
+        }
+    }
+    Ok(())
 }

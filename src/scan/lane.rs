@@ -35,6 +35,8 @@ pub struct Locator {
     pub number: u64,
     /// Which part (file) of the namespace.
     pub part: u32,
+    /// Offset in that file, decompressed, for people.
+    pub in_file: u64,
 }
 
 impl Lane {
@@ -61,10 +63,14 @@ impl Lane {
                     offset,
                     record: number,
                 } = record.at;
+                let in_file = chunk
+                    .file_offset
+                    .map_or(offset, |start| start + offset - chunk.start.offset);
                 let locator = Locator {
                     offset,
                     number,
                     part: chunk.part as u32,
+                    in_file,
                 };
                 self.projection
                     .project(raw, offset, digester, &mut |d| visit(d, record.bytes, locator));
@@ -101,7 +107,7 @@ impl Lane {
         let part = self.namespace.parts.get(locator.part as usize);
         let place = Place {
             file: part.map_or(&*self.namespace.name, |p| p.file()).to_owned(),
-            offset: locator.offset,
+            offset: locator.in_file,
             number: locator.number + 1,
         };
         self.projection

@@ -83,7 +83,7 @@ pub(super) struct Aside {
     raw: Vec<u8>,
 }
 
-const HEAD: usize = 1 + 16 + 8 + 8 + 4 + 4 + 8;
+const HEAD: usize = 1 + 16 + 8 + 8 + 4 + 8 + 4 + 8;
 
 impl Aside {
     pub(super) fn write(
@@ -101,6 +101,7 @@ impl Aside {
         out.extend_from_slice(&locator.offset.to_be_bytes());
         out.extend_from_slice(&locator.number.to_be_bytes());
         out.extend_from_slice(&locator.part.to_be_bytes());
+        out.extend_from_slice(&locator.in_file.to_be_bytes());
         out.extend_from_slice(&element.to_be_bytes());
         out.extend_from_slice(&record.0.to_be_bytes());
         out.extend_from_slice(&(len as u32).to_be_bytes());
@@ -119,6 +120,7 @@ impl Aside {
             offset: u64_of(take(8)),
             number: u64_of(take(8)),
             part: u32_of(take(4)),
+            in_file: u64_of(take(8)),
         };
         let element = u64_of(take(8));
         let record = RecordHash(u128::from_be_bytes(take(16).try_into().expect("sixteen bytes")));
@@ -322,7 +324,7 @@ fn examine(
 fn lost(record: &Aside, why: &str) -> Finding {
     let place = Place {
         file: String::new(),
-        offset: record.locator.offset,
+        offset: record.locator.in_file,
         number: record.locator.number + 1,
     };
     let mut places = Pair::default();
