@@ -153,6 +153,8 @@ pub fn plant(dir: &Path, shop: Shop) -> io::Result<Vec<Planted>> {
     let customers = (shop.orders / 5).max(1);
     let ids: Vec<[u8; 16]> = (0..customers.min(4096)).map(|_| random.uuid()).collect();
     let mut turn = 0;
+    // A change of type is planted in the next customer, and there is one for every five orders.
+    let mut retype = false;
     for number in 0..shop.orders {
         let drift = match random.chance(shop.drift) {
             false => Drift::None,
@@ -162,15 +164,10 @@ pub fn plant(dir: &Path, shop: Shop) -> io::Result<Vec<Planted>> {
             }
         };
         order(&mut files, &mut random, number, &ids, drift, &mut planted)?;
+        retype |= drift == Drift::TypeChanged;
         if number % 5 == 0 {
-            customer(
-                &mut files,
-                &mut random,
-                number / 5,
-                &ids,
-                drift == Drift::TypeChanged,
-                &mut planted,
-            )?;
+            let retyped = std::mem::take(&mut retype);
+            customer(&mut files, &mut random, number / 5, &ids, retyped, &mut planted)?;
         }
     }
     for file in [

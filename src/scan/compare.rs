@@ -141,6 +141,7 @@ pub fn reconcile(
         let judge = MappingJudge::new(
             &prepared.compare,
             prepared.equality,
+            tally.counts.as_ref().map(|c| c.guessed > 0),
             prepared.sides.as_ref().zip(lanes),
         );
         // Trouble that only the second pass met: what it would have fetched is missing from the findings.

@@ -96,7 +96,7 @@ pub fn compile(
             });
         }
     }
-    refuse_unknown_columns(side, &rules, sides[side].1)?;
+    refuse_unknown_columns(side, &rules, sides[side])?;
     // Columns that no rule names, and that the server cannot tell empty from null in, are compared on both sides alike.
     for column in sides
         .into_sides()
@@ -132,7 +132,7 @@ pub fn compile(
 /// The key the stores themselves have: `_id`, or the primary key of the schema.
 fn own_key(sides: Pair<Input<'_>>) -> Result<Vec<String>, String> {
     let key = |(n, layout): Input<'_>| match (layout, n.engine) {
-        (None, Engine::Mongo) => Some(vec!["_id".to_owned()]),
+        (None, _) => Some(vec!["_id".to_owned()]),
         (Some(layout), _) if !layout.key.is_empty() => Some(layout.key.clone()),
         _ => None,
     };
@@ -159,8 +159,9 @@ fn literal(text: &str) -> Value {
 }
 
 /// A text file says by its header which columns it has: a rule that names another one is a mistake.
-fn refuse_unknown_columns(side: Side, rules: &[Rule], layout: Option<&Arc<Layout>>) -> Result<(), String> {
+fn refuse_unknown_columns(side: Side, rules: &[Rule], (namespace, layout): Input<'_>) -> Result<(), String> {
     let Some(layout) = layout else { return Ok(()) };
+    let file = namespace.parts.first().map_or(&*namespace.name, |p| p.file());
     for rule in rules {
         if let Some(path) = &rule.path
             && !path.ends_with('*')
@@ -170,7 +171,7 @@ fn refuse_unknown_columns(side: Side, rules: &[Rule], layout: Option<&Arc<Layout
         {
             let columns: Vec<&str> = layout.columns.iter().map(|c| c.name.as_str()).collect();
             return Err(format!(
-                "{side} has no column {path:?}; its header names {}",
+                "{side}: {file} has no column {path:?}; its header names {}",
                 columns.join(", ")
             ));
         }

@@ -9,7 +9,6 @@ use crate::mapping::OwnedCell;
 use crate::mapping::{Captured, Compare, Tolerance};
 use crate::model::Value;
 use crate::scan::Lane;
-use crate::source::Format;
 use crate::{Pair, Side};
 use std::sync::Arc;
 
@@ -25,8 +24,13 @@ pub struct MappingJudge {
 }
 
 impl MappingJudge {
-    /// A judge for a compare of two namespaces.
-    pub fn new(compare: &Compare, equality: Equality, sides: Pair<(&SideConfig, &Lane)>) -> MappingJudge {
+    /// A judge for a compare of two namespaces; `guessed` says on which side number types were not told by the export.
+    pub fn new(
+        compare: &Compare,
+        equality: Equality,
+        guessed: Pair<bool>,
+        sides: Pair<(&SideConfig, &Lane)>,
+    ) -> MappingJudge {
         let tolerance =
             |f: &crate::mapping::Field| Some((f.tolerance.clone()?, f.reason.clone().unwrap_or_default()));
         MappingJudge {
@@ -34,7 +38,7 @@ impl MappingJudge {
             equality,
             layouts: sides.map(|(_, lane)| lane.layout.clone()),
             precision: sides.map(|(config, _)| config.precision().unwrap_or_default()),
-            guessed: sides.map(|(_, lane)| lane.namespace.format == Format::Ndjson),
+            guessed,
         }
     }
 }

@@ -2,5 +2,13 @@
 
 mod architecture;
 mod bson;
+mod demo;
+mod hostile;
 mod orders;
+mod regressions;
+mod resume;
+mod schemas;
 mod support;
+mod surface;
+mod types;
+mod values;

@@ -1,0 +1,151 @@
+//! A run that is killed, interrupted or terminated: the same command ends in the same report, or says what is missing.
+
+use crate::support::{assay, command, ended, json, temp};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A shop large enough that an audit takes a while.
+fn shop(dir: &Path) -> String {
+    let shop = dir.join("shop").display().to_string();
+    assay([
+        "demo",
+        &shop,
+        "--records",
+        "200000",
+        "--drift",
+        "0.001",
+        "--only-make",
+    ])
+    .expect(0);
+    format!("{shop}/assay.toml")
+}
+
+fn audit(config: &str, run: &Path) -> Command {
+    let mut command = command();
+    command.args([
+        "audit",
+        "-c",
+        config,
+        "--seed",
+        "c0ffee",
+        "--slices",
+        "8",
+        "--threads",
+        "1",
+    ]);
+    command
+        .args(["--checkpoint-seconds", "0.02", "-o", "text", "--run-dir"])
+        .arg(run);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill")
+        .args([&format!("-{name}"), &child.id().to_string()])
+        .status();
+    assert!(sent.expect("kill is there").success());
+}
+
+fn result(run: &Path) -> Value {
+    json(run.join("report.json"))["result"].clone()
+}
+
+/// Pseudo-random instants, the same ones in every run of the test.
+fn instants(mut state: u64) -> impl Iterator<Item = Duration> {
+    std::iter::repeat_with(move || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        Duration::from_millis(30 + (state >> 33) % 400)
+    })
+}
+
+#[test]
+fn killed_runs_end_in_the_same_report() {
+    let dir = temp();
+    let config = shop(dir.path());
+    let calm = dir.path().join("calm");
+    let calm_end = ended(audit(&config, &calm).output().unwrap()).expect(10);
+    drop(calm_end);
+    let mut kills = 0;
+    for seed in [1, 2] {
+        let run: PathBuf = dir.path().join(format!("stormy{seed}"));
+        let mut finished = false;
+        for wait in instants(seed).take(12) {
+            let mut child = audit(&config, &run).spawn().unwrap();
+            std::thread::sleep(wait);
+            if child.try_wait().unwrap().is_none() {
+                child.kill().unwrap();
+                kills += 1;
+            }
+            let ended = ended(child.wait_with_output().unwrap());
+            if ended.code != -1 {
+                ended.expect(10);
+                finished = true;
+                break;
+            }
+        }
+        if !finished {
+            ended(audit(&config, &run).output().unwrap()).expect(10);
+        }
+        assert_eq!(result(&calm).to_string(), result(&run).to_string());
+        let list = |run: &Path| std::fs::read(run.join("divergences.ndjson")).unwrap();
+        assert!(list(&calm) == list(&run));
+    }
+    assert!(kills > 2, "the machine is too fast for this test");
+}
+
+#[test]
+fn interrupt_ends_in_a_report_that_holds() {
+    let dir = temp();
+    let config = shop(dir.path());
+    let run = dir.path().join("run");
+    let child = audit(&config, &run).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(150));
+    signal(&child, "INT");
+    let ended = ended(child.wait_with_output().unwrap()).expect(20);
+    ended.says(&["HOLD", "RUN_CANCELLED"]);
+    assert_eq!(json(run.join("report.json"))["verdict"]["verdict"], "HOLD");
+}
+
+#[test]
+fn termination_can_be_taken_up() {
+    let dir = temp();
+    let config = shop(dir.path());
+    let run = dir.path().join("run");
+    let child = audit(&config, &run).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    signal(&child, "TERM");
+    ended(child.wait_with_output().unwrap()).expect(75);
+    assert!(!run.join("report.json").exists());
+    ended(audit(&config, &run).output().unwrap()).expect(10);
+    let calm = dir.path().join("calm");
+    ended(audit(&config, &calm).output().unwrap()).expect(10);
+    assert_eq!(result(&calm).to_string(), result(&run).to_string());
+}
+
+#[test]
+fn another_question_is_not_taken_up() {
+    let dir = temp();
+    let config = shop(dir.path());
+    let run = dir.path().join("run");
+    let mut child = audit(&config, &run).spawn().unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(run.join("plan.json").exists() && !run.join("report.json").exists());
+    let other_seed = ended(audit(&config, &run).args(["--swap"]).output().unwrap()).expect(64);
+    other_seed.says(&["--run-dir"]);
+    let csv = dir.path().join("shop/blue/orders_by_id.csv");
+    let mut text = std::fs::read(&csv).unwrap();
+    text.truncate(text.len() - 1);
+    let cut = text.iter().rposition(|b| *b == b'\n').unwrap() + 1;
+    text.truncate(cut);
+    std::fs::write(&csv, &text).unwrap();
+    ended(audit(&config, &run).output().unwrap())
+        .expect(64)
+        .says(&["changed"]);
+}
