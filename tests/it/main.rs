@@ -1,4 +1,5 @@
 //! Everything a user meets, through the real executable.
+#![expect(clippy::unwrap_used, reason = "a test that meets the unexpected has to fail")]
 
 mod architecture;
 mod bson;
