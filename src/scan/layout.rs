@@ -75,6 +75,10 @@ pub fn layout(
         .name
         .rsplit_once('.')
         .map_or((None, &*namespace.name), |(k, t)| (Some(k), t));
+    let looked_in: Vec<String> = schemas
+        .iter()
+        .map(|(path, _)| path.display().to_string())
+        .collect();
     for (path, text) in schemas {
         let schema = Schema::parse(&text).map_err(|e| format!("{}:{e}", path.display()))?;
         if let Some(table) = schema
@@ -83,6 +87,16 @@ pub fn layout(
         {
             return Ok(Some(Arc::new(Layout::new(columns, dialect, Some(table)))));
         }
+    }
+    if !looked_in.is_empty() && dialect.kind != DialectKind::Rfc4180 {
+        let files = looked_in.join(", ");
+        let message = format!(
+            "{files} has no table {table}, so the types of {} are not known",
+            part.file()
+        );
+        return Err(format!(
+            "{message}; name the file after its table, or give the schema that has it"
+        ));
     }
     Ok(Some(Arc::new(Layout::new(columns, dialect, None))))
 }
