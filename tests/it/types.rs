@@ -141,3 +141,24 @@ fn wide_and_counter_tables_read_with_their_schema() {
         assert_eq!(records["stable"], rows, "{table}");
     }
 }
+
+#[test]
+fn table_that_the_schema_does_not_know_is_no_divergence() {
+    let schema = fixture("cassandra/schema.cql").display().to_string();
+    let diffed = diff(
+        fixture("cassandra/types.csv"),
+        fixture("cassandra/types_exact.csv"),
+        &[
+            "--dialect",
+            "cqlsh",
+            "--null",
+            "__null__",
+            "--schema",
+            &schema,
+            "-k",
+            "id",
+        ],
+    );
+    assert_ne!(diffed.end.code, 10, "{}", diffed.end.out);
+    diffed.end.says(&["types_exact"]);
+}
