@@ -60,6 +60,16 @@ pub struct CellSpan {
 }
 
 impl Dialect {
+    /// The dialect of this kind with its defaults, and `delimiter` between cells.
+    pub fn of(kind: DialectKind, delimiter: u8) -> Dialect {
+        let preset = match kind {
+            DialectKind::Rfc4180 => Dialect::rfc4180(),
+            DialectKind::Cqlsh => Dialect::cqlsh(""),
+            DialectKind::Dsbulk => Dialect::dsbulk(),
+        };
+        Dialect { delimiter, ..preset }
+    }
+
     /// RFC 4180 with a header; an unquoted empty cell is null, `""` is the empty text.
     pub fn rfc4180() -> Dialect {
         Dialect {

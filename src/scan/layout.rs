@@ -45,12 +45,7 @@ pub fn layout(
     let Format::Csv { dialect, delimiter } = namespace.format else {
         return Ok(None);
     };
-    let mut dialect = match dialect {
-        DialectKind::Rfc4180 => Dialect::rfc4180(),
-        DialectKind::Cqlsh => Dialect::cqlsh(""),
-        DialectKind::Dsbulk => Dialect::dsbulk(),
-    };
-    dialect.delimiter = delimiter;
+    let mut dialect = Dialect::of(dialect, delimiter);
     if let Some(null) = &config.null {
         dialect.null = Some(null.clone());
     }

@@ -274,11 +274,10 @@ fn work_off(
 /// Looks at all records under one key hash in full. What was equal by digest already is not looked at.
 fn examine(
     lanes: Pair<&Lane>,
-    mut records: Vec<Aside>,
+    records: Vec<Aside>,
     digesters: &mut Pair<Digester>,
     judge: &dyn Judge,
 ) -> Option<Finding> {
-    let of = |records: &[Aside], side: Side| records.iter().filter(|r| r.side == side).count();
     if let [a, b] = &records[..]
         && a.side != b.side
         && a.record == b.record
@@ -286,9 +285,6 @@ fn examine(
     {
         return None;
     }
-    // A key that comes very often is shown by its first records; all of them count.
-    let totals = Pair::from_fn(|side| of(&records, side));
-    records.sort_by_key(|r| (r.side, r.locator.offset, r.element));
     let mut key = Vec::new();
     let mut sides: Pair<Vec<Drilled>> = Pair::default();
     for record in &records {
@@ -316,7 +312,6 @@ fn examine(
             None => return Some(lost(record, "the record is not what it was a moment ago")),
         }
     }
-    debug_assert_eq!(totals.map(|n| n > 0), sides.as_ref().map(|s| !s.is_empty()));
     classify(Group { key, records: sides }, judge)
 }
 

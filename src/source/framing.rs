@@ -2,7 +2,7 @@
 
 use memchr::memchr;
 
-use super::format::{DialectName, Format};
+use super::format::Format;
 use crate::canon::csv::Dialect;
 use crate::model::Problem;
 
@@ -41,14 +41,7 @@ pub(super) fn framing(format: Format) -> Box<dyn Framing> {
     match format {
         Format::Bson => Box::new(Bson),
         Format::Ndjson => Box::new(Ndjson),
-        Format::Csv { dialect, delimiter } => {
-            let dialect = match dialect {
-                DialectName::Rfc4180 => Dialect::rfc4180(),
-                DialectName::Cqlsh => Dialect::cqlsh(""),
-                DialectName::Dsbulk => Dialect::dsbulk(),
-            };
-            Box::new(Csv(Dialect { delimiter, ..dialect }))
-        }
+        Format::Csv { dialect, delimiter } => Box::new(Csv(Dialect::of(dialect, delimiter))),
     }
 }
 
