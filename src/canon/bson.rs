@@ -58,6 +58,15 @@ pub fn walk<'a>(
     doc: &'a [u8],
     mut visit: impl FnMut(&'a [u8], RawBson<'a>) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
+    walk_while(doc, |name, value| visit(name, value).map(|()| true))
+}
+
+/// Like [`walk`], until `visit` returns false: what comes after that is not looked at.
+#[inline]
+pub fn walk_while<'a>(
+    doc: &'a [u8],
+    mut visit: impl FnMut(&'a [u8], RawBson<'a>) -> Result<bool, Problem>,
+) -> Result<(), Problem> {
     let mut rest = body(doc)?;
     while let Some((&kind, after)) = rest.split_first() {
         // Names are short; a plain loop beats a call into memchr.
@@ -75,7 +84,9 @@ pub fn walk<'a>(
                 name,
             ));
         };
-        visit(name, RawBson { kind, bytes })?;
+        if !visit(name, RawBson { kind, bytes })? {
+            break;
+        }
         rest = tail;
     }
     Ok(())

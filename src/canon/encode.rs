@@ -132,25 +132,21 @@ impl Encoder {
 
     /// Writes `±coefficient × 10^exponent` held by `ty`.
     pub fn decimal(&mut self, negative: bool, coefficient: u128, exponent: i64, ty: NumberType) {
+        let (coefficient, exponent) = match self.equality.numbers {
+            Numbers::Typed => {
+                self.source_type(ty);
+                (coefficient, exponent)
+            }
+            Numbers::Value if coefficient == 0 => return self.plain_int(0),
+            Numbers::Value => without_zeros(coefficient, exponent),
+        };
         if self.equality.numbers == Numbers::Typed {
-            let sign = if negative { Sign::Minus } else { Sign::Plus };
-            return self.big_decimal(
-                &Decimal {
-                    unscaled: BigInt::from_biguint(sign, coefficient.into()),
-                    exponent,
-                },
-                ty,
-            );
-        }
-        if coefficient == 0 {
-            return self.plain_int(0);
-        }
-        let (mut coefficient, mut exponent) = (coefficient, exponent);
-        while coefficient % 10 == 0 {
-            coefficient /= 10;
-            exponent += 1;
-        }
-        if (0..=18).contains(&exponent) {
+            // As stored: see `big_decimal`.
+            let signed = i128::try_from(coefficient).map(|c| if negative { -c } else { c });
+            if let (0, Ok(Ok(int))) = (exponent, signed.map(i64::try_from)) {
+                return self.plain_int(int);
+            }
+        } else if (0..=18).contains(&exponent) {
             let scaled = coefficient.checked_mul(10u128.pow(exponent as u32));
             if let Some(magnitude) = scaled.and_then(|m| i128::try_from(m).ok()) {
                 let value = if negative { -magnitude } else { magnitude };
@@ -166,11 +162,8 @@ impl Encoder {
             }
         }
         let bytes = coefficient.to_be_bytes();
-        self.decimal_parts(
-            negative,
-            exponent,
-            &bytes[coefficient.leading_zeros() as usize / 8..],
-        );
+        let first = (coefficient.leading_zeros() as usize / 8).min(15);
+        self.decimal_parts(negative && coefficient != 0, exponent, &bytes[first..]);
     }
 
     /// Writes a decimal of any size held by `ty`.
@@ -511,13 +504,20 @@ impl Encoder {
 
     #[inline]
     fn plain_int(&mut self, value: i64) {
-        self.out.push(tag::INT);
-        self.out.extend_from_slice(&value.to_le_bytes());
+        self.tagged(tag::INT, value.to_le_bytes());
     }
 
+    #[inline]
     fn double_bits(&mut self, value: f64) {
-        self.out.push(tag::DOUBLE);
-        self.out.extend_from_slice(&value.to_bits().to_le_bytes());
+        self.tagged(tag::DOUBLE, value.to_bits().to_le_bytes());
+    }
+
+    /// A tag and eight bytes, in one write.
+    #[inline]
+    fn tagged(&mut self, tag: u8, content: [u8; 8]) {
+        let mut bytes = [tag; 9];
+        bytes[1..].copy_from_slice(&content);
+        self.out.extend_from_slice(&bytes);
     }
 
     fn plain_decimal(&mut self, value: &Decimal) {
@@ -688,6 +688,25 @@ impl Encoder {
         let name = name_of(&self.out[span.start..span.key_end]);
         Problem::malformed(format!("duplicate {what} {:?}", String::from_utf8_lossy(name)))
     }
+}
+
+/// The same number without zeros at the end of its coefficient, which is not 0.
+#[inline]
+fn without_zeros(mut coefficient: u128, mut exponent: i64) -> (u128, i64) {
+    // Divisions of 128 bits are slow, and few coefficients need them.
+    while coefficient > u128::from(u64::MAX) {
+        if coefficient % 10 != 0 {
+            return (coefficient, exponent);
+        }
+        coefficient /= 10;
+        exponent += 1;
+    }
+    let mut short = coefficient as u64;
+    while short % 10 == 0 {
+        short /= 10;
+        exponent += 1;
+    }
+    (short.into(), exponent)
 }
 
 /// The bytes of a name or text key without mark and length.

@@ -72,13 +72,18 @@ pub enum RawRecord<'a> {
 }
 
 impl<'a> RawRecord<'a> {
-    /// Calls `visit` for each field in source order.
+    /// Calls `visit` for each field in source order, until it returns false.
     #[inline]
-    pub fn walk(&self, mut visit: impl FnMut(&[u8], Raw<'a>) -> Result<(), Problem>) -> Result<(), Problem> {
+    pub fn walk_while(
+        &self,
+        mut visit: impl FnMut(&[u8], Raw<'a>) -> Result<bool, Problem>,
+    ) -> Result<(), Problem> {
         match self {
-            RawRecord::Bson(document) => bson::walk(document, |name, value| visit(name, Raw::Bson(value))),
-            RawRecord::Json(text) => ejson::walk(text, |name, value| visit(name, Raw::Json(value))),
-            RawRecord::Row(row) => row.walk(|name, cell| visit(name, Raw::Cell(cell))),
+            RawRecord::Bson(document) => {
+                bson::walk_while(document, |name, value| visit(name, Raw::Bson(value)))
+            }
+            RawRecord::Json(text) => ejson::walk_while(text, |name, value| visit(name, Raw::Json(value))),
+            RawRecord::Row(row) => row.walk_while(|name, cell| visit(name, Raw::Cell(cell))),
         }
     }
 }

@@ -56,22 +56,22 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// Calls `visit` for each cell with its column's name.
+    /// Calls `visit` for each cell with its column's name, until it returns false.
     ///
     /// # Errors
     /// `malformed` if the row cannot be split or has more or fewer cells than the header; nothing is visited then, as no
     /// cell can be trusted to stand under its column.
     #[inline]
-    pub fn walk(
+    pub fn walk_while(
         &self,
-        mut visit: impl FnMut(&[u8], RawCell<'a>) -> Result<(), Problem>,
+        mut visit: impl FnMut(&[u8], RawCell<'a>) -> Result<bool, Problem>,
     ) -> Result<(), Problem> {
         let Layout { columns, dialect, .. } = self.layout;
         for (column, span) in columns.iter().zip(self.spans()?) {
-            visit(
-                column.name.as_bytes(),
-                RawCell::new(self.record, span, column, dialect),
-            )?;
+            let cell = RawCell::new(self.record, span, column, dialect);
+            if !visit(column.name.as_bytes(), cell)? {
+                break;
+            }
         }
         Ok(())
     }

@@ -1,12 +1,25 @@
 //! The mapping: how both sides' records are brought to the same canonical fields.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod capture;
 mod convert;
+mod digester;
+mod fields;
 mod model;
-mod project;
+mod names;
+mod projection;
+mod rule;
+mod shape;
 mod tolerance;
+mod walk;
 
+pub use capture::{Captured, OwnedCell};
 pub use convert::{Case, Conversion, Encoding, EpochUnit, Step, Type, UuidOrder};
+pub use digester::{Depth, Digester};
 pub use model::{Compare, Explode, Field, Suppression};
-pub use project::{Captured, Depth, Digester, Expect, OwnedCell, Projection, Rule, Unmapped};
+pub use projection::Projection;
+pub use rule::{Expect, Rule, Unmapped};
 pub use tolerance::Tolerance;
+
+#[cfg(test)]
+mod tests;

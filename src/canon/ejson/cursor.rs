@@ -129,9 +129,18 @@ impl<'a> Cursor<'a> {
         &mut self,
         mut each: impl FnMut(&mut Cursor<'a>, &[u8]) -> Result<(), Problem>,
     ) -> Result<(), Problem> {
+        self.members_while(|c, name| each(c, name).map(|()| true))
+            .map(|_| ())
+    }
+
+    /// Like [`Cursor::members`], until `each` returns false; true if it never did, and the object was read to its end.
+    pub(super) fn members_while(
+        &mut self,
+        mut each: impl FnMut(&mut Cursor<'a>, &[u8]) -> Result<bool, Problem>,
+    ) -> Result<bool, Problem> {
         if self.peek() == Some(b'}') {
             self.at += 1;
-            return Ok(());
+            return Ok(true);
         }
         loop {
             if self.peek() != Some(b'"') {
@@ -139,9 +148,11 @@ impl<'a> Cursor<'a> {
             }
             let name = self.string()?.unescape()?;
             self.expect(b':')?;
-            each(self, &name)?;
+            if !each(self, &name)? {
+                return Ok(false);
+            }
             if self.closes(b'}', "',' or '}'")? {
-                return Ok(());
+                return Ok(true);
             }
         }
     }

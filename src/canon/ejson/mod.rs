@@ -45,13 +45,21 @@ pub fn walk<'a>(
     doc: &'a [u8],
     mut visit: impl FnMut(&[u8], RawJson<'a>) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
+    walk_while(doc, |name, value| visit(name, value).map(|()| true))
+}
+
+/// Like [`walk`], until `visit` returns false: what comes after that is not looked at.
+pub fn walk_while<'a>(
+    doc: &'a [u8],
+    mut visit: impl FnMut(&[u8], RawJson<'a>) -> Result<bool, Problem>,
+) -> Result<(), Problem> {
     let mut cursor = Cursor::new(doc);
     cursor.expect(b'{')?;
-    cursor.members(|c, name| {
+    let ended = cursor.members_while(|c, name| {
         let value = c.span().map_err(|p| p.inside(&String::from_utf8_lossy(name)))?;
         visit(name, value)
     })?;
-    cursor.finish()
+    if ended { cursor.finish() } else { Ok(()) }
 }
 
 /// True if the text holds a bare JSON number, whose source type is thereby lost or guessed (int64 1 is written like

@@ -1,0 +1,341 @@
+//! One field at a time: read, convert, encode, hash, and count in; or say what is wrong with it.
+
+use super::capture::{Captured, OwnedCell};
+use super::digester::{Depth, Digester, PROBLEM_TAG, Slot};
+use super::projection::Projection;
+use super::rule::{Rule, Unmapped};
+use super::shape::{Entry, Target};
+use crate::canon::{Absent, NULL, Numbers, Raw, decode, is_empty_collection, without_types};
+use crate::model::{Problem, Value};
+
+/// What is known of a field beside its bytes, for those who look at the record in full.
+#[derive(Default)]
+struct Seen {
+    value: Option<Value>,
+    cell: Option<OwnedCell>,
+    unexpected: Option<String>,
+}
+
+impl Digester {
+    /// Counts in the value of a field that the shape knows.
+    #[inline]
+    pub(super) fn put_known(&mut self, p: &Projection, entry: &Entry, raw: Raw<'_>, open: bool) {
+        match &entry.target {
+            Target::Path { path, seed } => {
+                if open && self.meet_path(*seed) {
+                    return self.twice(p, None, path, path);
+                }
+                self.encoder.clear();
+                match raw.encode(&mut self.encoder) {
+                    Ok(()) => _ = self.sum_up(p, *seed, cannot_be_empty(raw)),
+                    Err(problem) => self.fail_raw(p, None, path, problem, raw),
+                }
+            }
+            Target::Rule(rule) => self.put_rule(p, *rule, raw),
+            Target::Nowhere | Target::Walk => {}
+        }
+    }
+
+    #[inline]
+    pub(super) fn put(&mut self, p: &Projection, slot: Slot<'_>, raw: Raw<'_>) {
+        match slot {
+            Slot::Rule(rule) => self.put_rule(p, rule, raw),
+            Slot::Named(path) => self.put_path(p, path, raw, false),
+            Slot::Unmapped(path) => self.put_path(p, path, raw, p.unmapped == Unmapped::Report),
+        }
+    }
+
+    #[inline]
+    fn put_rule(&mut self, p: &Projection, rule: usize, raw: Raw<'_>) {
+        if self.depth == Depth::Key && p.key_position[rule].is_none() {
+            return;
+        }
+        let spec = &p.rules[rule];
+        if self.meet(rule) {
+            let path = spec.path.as_deref().unwrap_or(&spec.name);
+            return self.twice(p, Some(rule), &spec.name, path);
+        }
+        if spec.ignore {
+            return;
+        }
+        self.encoder.clear();
+        let encoded = match spec.convert.is_identity() {
+            true => raw.encode(&mut self.encoder).map(|()| None),
+            false => self.convert(spec, raw),
+        };
+        match encoded {
+            Ok(value) => {
+                let mut seen = Seen::default();
+                if self.keeps(p.seeds[rule]) {
+                    seen.value = value.or_else(|| raw.to_value().ok());
+                    seen.cell = OwnedCell::of(raw);
+                }
+                self.take(p, rule, seen);
+            }
+            Err(problem) => self.fail_raw(p, Some(rule), &spec.name, problem, raw),
+        }
+    }
+
+    /// Encodes a converted value. A value that has the wanted form already goes the short way.
+    fn convert(&mut self, spec: &Rule, raw: Raw<'_>) -> Result<Option<Value>, Problem> {
+        raw.encode(&mut self.encoder)?;
+        if spec.convert.accepts_canonical(self.encoder.bytes()) {
+            return Ok(None);
+        }
+        let value = spec.convert.apply(raw.to_value()?)?;
+        self.encoder.clear();
+        self.encoder.value(&value)?;
+        Ok(Some(value))
+    }
+
+    pub(super) fn put_value(&mut self, p: &Projection, rule: usize, value: Value) {
+        self.meet(rule);
+        let spec = &p.rules[rule];
+        self.encoder.clear();
+        let encoded = spec
+            .convert
+            .apply(value)
+            .and_then(|v| self.encoder.value(&v).map(|()| v));
+        match encoded {
+            Ok(value) => self.take(
+                p,
+                rule,
+                Seen {
+                    value: Some(value),
+                    ..Seen::default()
+                },
+            ),
+            Err(problem) => self.fail(p, Some(rule), &spec.name, problem),
+        }
+    }
+
+    /// Takes the value that stands in the encoder into the key, holds it against what is expected, and counts it in.
+    #[inline]
+    fn take(&mut self, p: &Projection, rule: usize, mut seen: Seen) {
+        let spec = &p.rules[rule];
+        let bytes = self.encoder.bytes();
+        if let Some(position) = p.key_position[rule] {
+            self.null_in_key |= bytes == NULL;
+            // Identity is by value: both engines hold int32 1 and int64 1 to be the same key. Under `typed` the type
+            // itself is compared like a field's.
+            let typed = match p.equality.numbers {
+                Numbers::Typed => {
+                    let untyped = without_types(bytes);
+                    self.key_parts[position].extend_from_slice(&untyped);
+                    *untyped != *bytes
+                }
+                Numbers::Value => {
+                    self.key_parts[position].extend_from_slice(bytes);
+                    false
+                }
+            };
+            if self.depth == Depth::Key || !typed {
+                return;
+            }
+        }
+        if let Some(expect) = &spec.expect {
+            seen.unexpected = p.unexpected(rule, expect, Some(bytes), seen.value.as_ref());
+            if seen.unexpected.is_none() {
+                return;
+            }
+            self.mark_problem(p);
+        }
+        self.count(p, Some(rule), p.seeds[rule], &spec.name, spec.empty_is_null, seen);
+    }
+
+    /// Puts bytes into the encoder that equal nothing on the other side.
+    fn mark_problem(&mut self, p: &Projection) {
+        self.encoder.clear();
+        self.encoder.raw(&[PROBLEM_TAG, p.side as u8]);
+    }
+
+    /// Hashes what stands in the encoder and adds it to the record's sum; true if the equality in force takes it for
+    /// absent, so that it does not count.
+    #[inline]
+    fn sum_up(&mut self, p: &Projection, seed: u64, empty_is_null: bool) -> bool {
+        let bytes = self.encoder.bytes();
+        let null = bytes == NULL || empty_is_null && is_empty_collection(bytes);
+        if null && p.equality.absent == Absent::Null {
+            return true;
+        }
+        let hash = p.hasher.field(seed, if null { NULL } else { bytes });
+        self.sum = self.sum.wrapping_add(hash);
+        self.fields.push((seed, hash));
+        false
+    }
+
+    #[inline]
+    fn count(
+        &mut self,
+        p: &Projection,
+        rule: Option<usize>,
+        seed: u64,
+        path: &str,
+        empty_is_null: bool,
+        seen: Seen,
+    ) {
+        let dropped = self.sum_up(p, seed, empty_is_null);
+        if self.keeps(seed) {
+            let bytes = self.encoder.bytes();
+            let null = dropped || empty_is_null && is_empty_collection(bytes);
+            let Seen {
+                value,
+                cell,
+                unexpected,
+            } = seen;
+            let value = match value {
+                Some(value) => Ok(value),
+                None => decode(bytes).map(|(v, _)| v).or(Ok(Value::Null)),
+            };
+            self.captured.push(Captured {
+                path: path.to_owned(),
+                rule,
+                canonical: if null { NULL } else { bytes }.to_vec(),
+                value,
+                cell,
+                unexpected,
+                uncounted: dropped,
+            });
+        }
+        if !dropped {
+            self.remember(seed, path);
+        }
+    }
+
+    /// Counts in a field that no single rule reads; `reported` only counts and names it.
+    fn put_path(&mut self, p: &Projection, path: &[u8], raw: Raw<'_>, reported: bool) {
+        if self.depth == Depth::Key {
+            return;
+        }
+        let seed = p.hasher.path(path);
+        if self.meet_path(seed) {
+            let name = String::from_utf8_lossy(path).into_owned();
+            return self.twice(p, None, &name, &name);
+        }
+        if reported {
+            *self
+                .reported
+                .entry(String::from_utf8_lossy(path).into_owned())
+                .or_default() += 1;
+            return;
+        }
+        self.encoder.clear();
+        // A name that stood at this place in the record before was looked at then, and is not needed again.
+        let known = self.depth == Depth::Digest && self.follows(seed);
+        let name = if known { Ok("") } else { std::str::from_utf8(path) };
+        let encoded = match name {
+            Ok(name) => raw.encode(&mut self.encoder).map(|()| name),
+            Err(_) => Err(Problem::malformed("a field name is not UTF-8")),
+        };
+        match encoded {
+            Ok(path) => {
+                let mut seen = Seen::default();
+                if self.keeps(seed) {
+                    seen.value = raw.to_value().ok();
+                    seen.cell = OwnedCell::of(raw);
+                }
+                self.count(p, None, seed, path, cannot_be_empty(raw), seen);
+            }
+            Err(problem) => {
+                let path = String::from_utf8_lossy(path).into_owned();
+                self.fail_raw(p, None, &path, problem, raw);
+            }
+        }
+    }
+
+    /// Counts in a field whose name comes twice.
+    #[cold]
+    fn twice(&mut self, p: &Projection, rule: Option<usize>, name: &str, path: &str) {
+        let problem = Problem::malformed(format!("duplicate field name {path:?}"));
+        self.fail(p, rule, name, problem);
+    }
+
+    #[cold]
+    fn fail_raw(&mut self, p: &Projection, rule: Option<usize>, path: &str, problem: Problem, raw: Raw<'_>) {
+        self.fail(p, rule, path, problem);
+        if let Some(last) = self.captured.last_mut() {
+            last.cell = OwnedCell::of(raw);
+        }
+    }
+
+    /// Counts in a field that could not be read, in a way that equals nothing.
+    #[cold]
+    pub(super) fn fail(&mut self, p: &Projection, rule: Option<usize>, path: &str, problem: Problem) {
+        let problem = if problem.path().starts_with(path) {
+            problem
+        } else {
+            problem.inside(path)
+        };
+        let hash = p
+            .hasher
+            .field(p.hasher.path(path.as_bytes()), &[PROBLEM_TAG, p.side as u8]);
+        self.sum = self.sum.wrapping_add(hash);
+        if self.depth == Depth::Tree {
+            self.captured.push(Captured {
+                path: path.to_owned(),
+                rule,
+                canonical: Vec::new(),
+                value: Err(problem.clone()),
+                cell: None,
+                unexpected: None,
+                uncounted: false,
+            });
+        }
+        self.problem.get_or_insert(problem);
+    }
+
+    /// Deals with a rule whose field this record does not have.
+    pub(super) fn absent(&mut self, p: &Projection, rule: usize) {
+        let spec = &p.rules[rule];
+        if spec.ignore || self.depth == Depth::Key && p.key_position[rule].is_none() {
+            return;
+        }
+        if let Some(default) = &p.defaults[rule] {
+            self.encoder.clear();
+            self.encoder.raw(default);
+            let value = spec.default.clone();
+            self.take(
+                p,
+                rule,
+                Seen {
+                    value,
+                    ..Seen::default()
+                },
+            );
+        } else if p.key_position[rule].is_some() {
+            if p.equality.absent == Absent::Null {
+                self.encoder.clear();
+                self.encoder.null();
+                let value = Some(Value::Null);
+                self.take(
+                    p,
+                    rule,
+                    Seen {
+                        value,
+                        ..Seen::default()
+                    },
+                );
+            } else {
+                let path = spec.path.as_deref().unwrap_or(&spec.name);
+                let problem = Problem::malformed(format!("the key field {path:?} is missing"));
+                self.fail(p, Some(rule), &spec.name, problem);
+            }
+        } else if let Some(expect) = &spec.expect
+            && let Some(unexpected) = p.unexpected(rule, expect, None, None)
+        {
+            self.mark_problem(p);
+            let seen = Seen {
+                value: Some(Value::Null),
+                cell: None,
+                unexpected: Some(unexpected),
+            };
+            self.count(p, Some(rule), p.seeds[rule], &spec.name, false, seen);
+        }
+    }
+}
+
+/// Whether the value comes from a column that cannot tell an empty collection from null.
+#[inline]
+fn cannot_be_empty(raw: Raw<'_>) -> bool {
+    matches!(raw, Raw::Cell(c) if c.column.non_frozen_collection)
+}

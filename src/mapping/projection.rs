@@ -1,0 +1,135 @@
+//! A mapping compiled for one side: which rule reads which path, and what its values are held against.
+
+use super::names::Node;
+use super::rule::{ELEMENT, Expect, INDEX, Rule, Unmapped};
+use crate::Side;
+use crate::canon::{Encoder, Equality, Numbers, decode, without_types};
+use crate::digest::Hasher;
+use crate::model::{Problem, Value};
+
+/// A compiled mapping for one side of one compare.
+#[derive(Clone, Debug)]
+pub struct Projection {
+    pub(super) side: Side,
+    pub(super) equality: Equality,
+    pub(super) hasher: Hasher,
+    pub(super) rules: Vec<Rule>,
+    pub(super) seeds: Vec<u64>,
+    pub(super) defaults: Vec<Option<Vec<u8>>>,
+    pub(super) expected: Vec<Option<Vec<u8>>>,
+    /// Position in the key, by rule.
+    pub(super) key_position: Vec<Option<usize>>,
+    pub(super) key_len: usize,
+    pub(super) root: Node,
+    pub(super) element: Node,
+    pub(super) explode: Option<String>,
+    pub(super) unmapped: Unmapped,
+}
+
+impl Projection {
+    /// Compiles rules. `key` lists canonical field names, each of which must have a rule with a path or a default;
+    /// `explode` is the path of the array whose elements are the records.
+    pub fn new(
+        side: Side,
+        rules: Vec<Rule>,
+        key: &[String],
+        explode: Option<String>,
+        unmapped: Unmapped,
+        equality: Equality,
+        hasher: Hasher,
+    ) -> Result<Projection, Problem> {
+        let (mut root, mut element) = (Node::default(), Node::default());
+        for (i, rule) in rules.iter().enumerate() {
+            let Some(path) = &rule.path else { continue };
+            let inside = explode
+                .as_ref()
+                .and_then(|e| path.strip_prefix(e.as_str()))
+                .and_then(|p| p.strip_prefix('.'));
+            match inside {
+                Some(rest) => element.insert(rest, i, &rule.name),
+                None if explode.is_some() && (path == INDEX || path == ELEMENT) => {
+                    element.insert(path, i, &rule.name)
+                }
+                None => root.insert(path, i, &rule.name),
+            }
+        }
+        let encode = |value: &Value, equality: Equality| -> Result<Vec<u8>, Problem> {
+            let mut encoder = Encoder::new(equality);
+            encoder.value(value)?;
+            Ok(encoder.bytes().to_vec())
+        };
+        let defaults = rules
+            .iter()
+            .map(|r| r.default.as_ref().map(|v| encode(v, equality)).transpose());
+        let by_value = Equality {
+            numbers: Numbers::Value,
+            ..equality
+        };
+        let expected = rules.iter().map(|r| match &r.expect {
+            Some(Expect::Value(v)) => encode(v, by_value).map(Some),
+            _ => Ok(None),
+        });
+        let position = |name: &String| key.iter().position(|k| k == name);
+        Ok(Projection {
+            side,
+            equality,
+            hasher,
+            seeds: rules.iter().map(|r| hasher.path(r.name.as_bytes())).collect(),
+            defaults: defaults.collect::<Result<_, _>>()?,
+            expected: expected.collect::<Result<_, _>>()?,
+            key_position: rules.iter().map(|r| position(&r.name)).collect(),
+            key_len: key.len(),
+            rules,
+            root,
+            element,
+            explode,
+            unmapped,
+        })
+    }
+
+    /// The side this projection reads.
+    pub fn side(&self) -> Side {
+        self.side
+    }
+
+    /// The names of the key's fields, in order.
+    pub fn key_names(&self) -> impl Iterator<Item = &str> {
+        (0..self.key_len).filter_map(|at| {
+            let rule = self.key_position.iter().position(|p| *p == Some(at))?;
+            Some(self.rules[rule].name.as_str())
+        })
+    }
+
+    /// The rules, in the order of the mapping.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// What is wrong with the value of a field that exists on this side only.
+    pub(super) fn unexpected(
+        &self,
+        rule: usize,
+        expect: &Expect,
+        bytes: Option<&[u8]>,
+        value: Option<&Value>,
+    ) -> Option<String> {
+        match (expect, bytes) {
+            (Expect::Anything, _) => None,
+            (Expect::Value(_) | Expect::Type(_), None) => Some("expected, and not there".to_owned()),
+            (Expect::Value(_), Some(bytes)) => {
+                let untyped = without_types(bytes);
+                let wanted = self.expected[rule].as_deref().unwrap_or_default();
+                (*untyped != *wanted).then(|| "not the expected value".to_owned())
+            }
+            (Expect::Type(name), Some(bytes)) => {
+                let found = match value {
+                    Some(value) => value.type_name(),
+                    None => decode(bytes).map_or("malformed", |(v, _)| v.type_name()),
+                };
+                let number =
+                    name == "number" && decode(bytes).is_ok_and(|(v, _)| matches!(v, Value::Number(_)));
+                (found != name && !number).then(|| format!("expected type {name}, found {found}"))
+            }
+        }
+    }
+}

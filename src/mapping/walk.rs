@@ -1,0 +1,246 @@
+//! The walk over a raw record: which value goes to which rule, once per record, or once per element under `explode`.
+//!
+//! One walk serves the scan (digests only), the search for suspects (keys only) and the drill-down (trees as well), so
+//! that what is compared and what is shown cannot drift apart.
+
+use super::digester::{Depth, Digester, Slot};
+use super::names::Node;
+use super::projection::Projection;
+use super::rule::{ELEMENT, INDEX, Unmapped};
+use super::shape::Target;
+use crate::canon::{Raw, RawRecord};
+use crate::model::{Number, NumberType, Problem, Value};
+
+impl Projection {
+    /// Walks one raw record and calls `emit` once per record it holds: once, or once per element under `explode`.
+    ///
+    /// `at` is the record's position in its stream. It names records that have no usable key.
+    pub fn project<'a>(
+        &self,
+        raw: RawRecord<'a>,
+        at: u64,
+        digester: &mut Digester,
+        emit: &mut dyn FnMut(&mut Digester),
+    ) {
+        match &self.explode {
+            Some(explode) => self.project_elements(explode, raw, at, digester, emit),
+            None => {
+                if !self.follow(raw, at, digester) {
+                    self.project_whole(raw, at, digester);
+                }
+                emit(digester);
+            }
+        }
+    }
+
+    /// The short way, for a record whose fields come in the shape's order. False, and nothing is done, for others.
+    fn follow(&self, raw: RawRecord<'_>, at: u64, digester: &mut Digester) -> bool {
+        if digester.depth != Depth::Digest || digester.shape.is_empty() {
+            return false;
+        }
+        digester.start(at, 0);
+        let shape = std::mem::take(&mut digester.shape);
+        let (mut next, mut known) = (0, true);
+        let walked = raw.walk_while(|name, value| {
+            let Some(place) = shape.find(next, name) else {
+                known = false;
+                return Ok(false);
+            };
+            next = place + 1;
+            let entry = shape.at(place);
+            match entry.target {
+                Target::Walk => {
+                    let put = &mut |slot: Slot<'_>, raw: Raw<'_>| digester.put(self, slot, raw);
+                    self.visit(&self.root, name, value, &mut 0, &mut Vec::new(), put)?;
+                }
+                _ => digester.put_known(self, entry, value, shape.open),
+            }
+            Ok(true)
+        });
+        digester.shape = shape;
+        if known {
+            digester.finish(self, walked);
+        }
+        known
+    }
+
+    /// The long way, for any record.
+    fn project_whole(&self, raw: RawRecord<'_>, at: u64, digester: &mut Digester) {
+        digester.start(at, 0);
+        let mut hint = 0;
+        let walked = raw.walk_while(|name, value| {
+            let put = &mut |slot: Slot<'_>, raw: Raw<'_>| digester.put(self, slot, raw);
+            self.visit(&self.root, name, value, &mut hint, &mut Vec::new(), put)?;
+            Ok(!digester.satisfied())
+        });
+        digester.finish(self, walked);
+        if digester.depth == Depth::Digest && digester.shape.learns() && digester.problem.is_none() {
+            let mut names = Vec::new();
+            // It was walked a moment ago without trouble.
+            _ = raw.walk_while(|name, _| {
+                names.push(name.to_vec());
+                Ok(true)
+            });
+            let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
+            digester.learn(self, &names);
+        }
+    }
+
+    fn project_elements<'a>(
+        &self,
+        explode: &str,
+        raw: RawRecord<'a>,
+        at: u64,
+        digester: &mut Digester,
+        emit: &mut dyn FnMut(&mut Digester),
+    ) {
+        let mut parent: Vec<(usize, Raw<'a>)> = Vec::new();
+        let mut array: Option<Raw<'a>> = None;
+        let walked = raw.walk_while(|name, value| {
+            self.gather(&self.root, name, value, &mut parent)?;
+            let rest = explode.as_bytes().strip_prefix(name);
+            match rest {
+                Some(b"") => array = Some(value),
+                Some([b'.', rest @ ..]) => array = descend(value, rest)?.or(array),
+                _ => {}
+            }
+            Ok(true)
+        });
+        let mut elements = 0u64;
+        let walked = walked.and_then(|()| match array {
+            None => Ok(()),
+            Some(array) => {
+                let is_list = array.walk_list(&mut |index, element| {
+                    elements += 1;
+                    digester.start(at, elements);
+                    for &(rule, raw) in &parent {
+                        digester.put(self, Slot::Rule(rule), raw);
+                    }
+                    let walked = self.walk_element(index, element, digester);
+                    digester.finish(self, walked);
+                    emit(digester);
+                    Ok(())
+                })?;
+                match is_list || matches!(array.to_value()?, Value::Null) {
+                    true => Ok(()),
+                    false => Err(Problem::unconvertible(format!(
+                        "{explode} is not a list, so it cannot be exploded"
+                    ))),
+                }
+            }
+        });
+        if let Err(problem) = walked {
+            digester.start(at, elements + 1);
+            digester.finish(self, Err(problem));
+            emit(digester);
+        }
+    }
+
+    fn walk_element(&self, index: usize, element: Raw<'_>, digester: &mut Digester) -> Result<(), Problem> {
+        if let Some(&at) = self.element.by_name.get(INDEX.as_bytes()) {
+            for &rule in &self.element.children[at].rules {
+                digester.put_value(
+                    self,
+                    rule,
+                    Value::Number(Number::int(index as i64, NumberType::Int64)),
+                );
+            }
+        }
+        let mut hint = 0;
+        let mut path = self.explode.clone().unwrap_or_default().into_bytes();
+        path.push(b'.');
+        let is_document = element.walk_document(&mut |name, value| {
+            self.visit(&self.element, name, value, &mut hint, &mut path, &mut |s, v| {
+                digester.put(self, s, v)
+            })
+        })?;
+        if !is_document {
+            match self.element.by_name.get(ELEMENT.as_bytes()) {
+                Some(&at) => self.element.children[at]
+                    .rules
+                    .iter()
+                    .for_each(|&r| digester.put(self, Slot::Rule(r), element)),
+                None => digester.put(self, Slot::Unmapped(ELEMENT.as_bytes()), element),
+            }
+        }
+        Ok(())
+    }
+
+    /// Collects the values of parent fields that rules name; what no rule names belongs to the parent's own compare.
+    fn gather<'a>(
+        &self,
+        node: &Node,
+        name: &[u8],
+        value: Raw<'a>,
+        into: &mut Vec<(usize, Raw<'a>)>,
+    ) -> Result<(), Problem> {
+        if let Some(&at) = node.by_name.get(name) {
+            let child = &node.children[at];
+            into.extend(child.rules.iter().map(|&rule| (rule, value)));
+            if let Some(node) = &child.node {
+                value.walk_document(&mut |name, value| self.gather(node, name, value, into))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends one field of a document to the rules that name it, or on its way as an unmapped field.
+    fn visit<'a>(
+        &self,
+        node: &Node,
+        name: &[u8],
+        value: Raw<'a>,
+        hint: &mut usize,
+        path: &mut Vec<u8>,
+        put: &mut dyn FnMut(Slot<'_>, Raw<'a>),
+    ) -> Result<(), Problem> {
+        if let Some(child) = node.find(name, hint) {
+            for &rule in &child.rules {
+                put(Slot::Rule(rule), value);
+            }
+            if let Some(inner) = &child.node {
+                let before = path.len();
+                path.extend_from_slice(name);
+                path.push(b'.');
+                let mut hint = 0;
+                let walked = value
+                    .walk_document(&mut |name, value| self.visit(inner, name, value, &mut hint, path, put));
+                path.truncate(before);
+                if walked.map_err(|p| p.inside(&String::from_utf8_lossy(name)))? {
+                    return Ok(());
+                }
+            }
+            if !child.rules.is_empty() {
+                return Ok(());
+            }
+        } else if let Some(path) = node.prefix(name) {
+            put(Slot::Named(&path), value);
+            return Ok(());
+        }
+        if self.unmapped == Unmapped::Ignore {
+            return Ok(());
+        }
+        if path.is_empty() {
+            put(Slot::Unmapped(name), value);
+        } else {
+            let before = path.len();
+            path.extend_from_slice(name);
+            put(Slot::Unmapped(path), value);
+            path.truncate(before);
+        }
+        Ok(())
+    }
+}
+
+fn descend<'a>(value: Raw<'a>, path: &[u8]) -> Result<Option<Raw<'a>>, Problem> {
+    let mut found = None;
+    value.walk_document(&mut |name, value| {
+        match path.strip_prefix(name) {
+            Some(b"") => found = Some(value),
+            Some([b'.', rest @ ..]) => found = descend(value, rest)?,
+            _ => {}
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
