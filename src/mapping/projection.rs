@@ -17,6 +17,8 @@ pub struct Projection {
     pub(super) seeds: Vec<u64>,
     pub(super) defaults: Vec<Option<Vec<u8>>>,
     pub(super) expected: Vec<Option<Vec<u8>>>,
+    /// Whether a rule's value is hashed as it stands and nothing else, by rule.
+    pub(super) plain: Vec<bool>,
     /// Position in the key, by rule.
     pub(super) key_position: Vec<Option<usize>>,
     pub(super) key_len: usize,
@@ -70,6 +72,10 @@ impl Projection {
             _ => Ok(None),
         });
         let position = |name: &String| key.iter().position(|k| k == name);
+        let plain = |r: &Rule| {
+            let compared = !r.ignore && r.expect.is_none() && position(&r.name).is_none();
+            compared && r.convert.is_identity() && !r.empty_is_null
+        };
         Ok(Projection {
             side,
             equality,
@@ -78,6 +84,7 @@ impl Projection {
             defaults: defaults.collect::<Result<_, _>>()?,
             expected: expected.collect::<Result<_, _>>()?,
             key_position: rules.iter().map(|r| position(&r.name)).collect(),
+            plain: rules.iter().map(plain).collect(),
             key_len: key.len(),
             rules,
             root,
