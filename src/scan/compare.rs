@@ -110,7 +110,7 @@ pub fn reconcile(
     }
     let total = sorter.len();
     let mut items = Vec::new();
-    let mut sorted = sorter.finish()?;
+    let mut sorted = sorter.finish();
     let broken = |source| SortError::Io {
         dir: means.dir.to_owned(),
         source,

@@ -145,14 +145,14 @@ impl Aside {
 ///
 /// The raw record travels along where the suspects are few, or where the source cannot be read at an offset; else its
 /// place suffices.
-pub fn fetch(
+pub fn fetch<'b>(
     lanes: Pair<&Lane>,
     suspects: &Suspects,
     threads: usize,
     monitor: &Monitor,
     dir: &Path,
-    budget: &SortBudget,
-) -> Result<(Sorted, Vec<Unread>), SortError> {
+    budget: &'b SortBudget,
+) -> Result<(Sorted<'b>, Vec<Unread>), SortError> {
     let sorter = Mutex::new((
         Sorter::new(dir, |a, b| a.cmp(b), SORT_MEMORY, budget),
         None::<SortError>,
@@ -211,7 +211,7 @@ pub fn fetch(
         .expect("no worker panics while it holds the lock");
     match failed {
         Some(error) => Err(error),
-        None => Ok((sorter.finish()?, unread)),
+        None => Ok((sorter.finish(), unread)),
     }
 }
 
@@ -221,7 +221,7 @@ const BATCH_BYTES: usize = 4 << 20;
 /// Joins what was put aside, key by key, and hands every finding to `tell`.
 pub fn join(
     lanes: Pair<&Lane>,
-    mut aside: Sorted,
+    mut aside: Sorted<'_>,
     judge: &(dyn Judge + Sync),
     tell: &mut dyn FnMut(Finding) -> Result<(), SortError>,
 ) -> Result<(), SortError> {
