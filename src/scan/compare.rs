@@ -1,11 +1,11 @@
 //! One compare after its first pass: reconcile, judge, sum up.
 
+use super::first::Scanned;
 use super::judge::MappingJudge;
 use super::lane::Lane;
 use super::pass::Monitor;
 use super::reconcile::{Suspects, fetch, join};
 use super::summary::{columns, coverage, equality_box, heat, ignored, lossy, notices, tolerances};
-use super::tally::Tally;
 use super::wire::{key_names, wire};
 use crate::Pair;
 use crate::canon::{Equality, compare_keys};
@@ -13,7 +13,6 @@ use crate::config::SideConfig;
 use crate::diff::Finding;
 use crate::digest::{Hasher, root};
 use crate::mapping::Compare;
-use crate::plan::Strategy;
 use crate::report::{Class, CompareResult, Counts, Divergence, FieldCount, Sample, State};
 use crate::store::{SortBudget, SortError, Sorter};
 use std::collections::BTreeMap;
@@ -46,17 +45,15 @@ pub struct Means<'a> {
     pub dir: &'a Path,
     /// How much may be spilled.
     pub budget: &'a SortBudget,
-    /// How differing records are found.
-    pub strategy: Strategy,
     /// Divergences that the report carries.
     pub samples: usize,
 }
 
-/// Reconciles a tally: fetches what differs, classifies it, writes every divergence to `sink` (one JSON object a line, in
+/// Reconciles what a first pass left: fetches what differs unless it was put aside already, classifies it, writes every divergence to `sink` (one JSON object a line, in
 /// key order) and sums up.
-pub fn reconcile(
+pub(super) fn reconcile(
     prepared: &Prepared,
-    tally: &Tally,
+    scanned: &mut Scanned<'_>,
     means: Means<'_>,
     sink: &mut dyn Write,
 ) -> Result<CompareResult, SortError> {
@@ -66,17 +63,21 @@ pub fn reconcile(
     let mut sorter = Sorter::new(means.dir, compare_keys, 16 << 20, means.budget);
     let (mut counts, mut fields) = (Counts::default(), BTreeMap::<String, BTreeMap<Class, u64>>::new());
     let mut tolerated = BTreeMap::<(String, String), u64>::new();
-    let mut unread = tally.unread.clone();
-    if !tally.equal() {
-        let suspects = Suspects::find(tally, means.hasher, means.strategy);
-        let (aside, again) = fetch(
-            lanes,
-            &suspects,
-            means.threads,
-            means.monitor,
-            means.dir,
-            means.budget,
-        )?;
+    let mut unread = scanned.tally.unread.clone();
+    let aside = scanned.aside.take();
+    // Equal leaves end it, whatever was put aside.
+    if !scanned.tally.equal() {
+        let (aside, again) = match aside {
+            Some(aside) => (aside, Vec::new()),
+            None => {
+                let suspects = Suspects::find(&scanned.tally, means.hasher);
+                if matches!(suspects, Suspects::Leaves(_)) {
+                    scanned.overflowed();
+                }
+                fetch(lanes, &suspects, &means)?
+            }
+        };
+        let tally = &scanned.tally;
         let judge = MappingJudge::new(
             &prepared.compare,
             prepared.equality,
@@ -108,6 +109,7 @@ pub fn reconcile(
             sorter.push(&finding.key, &json)
         })?;
     }
+    let tally = &scanned.tally;
     let total = sorter.len();
     let mut items = Vec::new();
     let mut sorted = sorter.finish();

@@ -5,8 +5,9 @@ mod error;
 mod prepare;
 mod work;
 
-use super::compare::Prepared;
+use super::compare::{Means, Prepared};
 use super::layout::open_options;
+use super::pass::Monitor;
 use crate::Pair;
 use crate::canon::VERSION;
 use crate::config::Config;
@@ -14,6 +15,7 @@ use crate::digest::Hasher;
 use crate::mapping::Compare;
 use crate::plan::{Plan, SCHEMA};
 use crate::source::FileSource;
+use crate::store::SortBudget;
 use crate::verdict::Policy;
 use prepare::{discover, planned, prepare, slices};
 use std::path::Path;
@@ -121,6 +123,21 @@ impl Session {
             .iter()
             .map(|c| c.inputs.stable.stored_bytes + c.inputs.candidate.stored_bytes)
             .sum()
+    }
+
+    fn budget(&self) -> SortBudget {
+        SortBudget::new(self.config.scan.spill_limit)
+    }
+
+    fn means<'a>(&self, dir: &'a Path, budget: &'a SortBudget, monitor: &'a Monitor) -> Means<'a> {
+        Means {
+            hasher: self.hasher,
+            threads: self.threads,
+            monitor,
+            dir,
+            budget,
+            samples: self.config.scan.samples,
+        }
     }
 
     /// The compares, made ready.

@@ -2,47 +2,42 @@
 
 use super::{Session, SessionError};
 use crate::canon::VERSION;
-use crate::plan::{Plan, Strategy};
+use crate::plan::Plan;
 use crate::report::{AuditResult, CompareResult, CompareRun, Outcome, Report, RunFacts, StoreIdentity};
 use crate::scan::compare::{Means, Prepared, reconcile};
+use crate::scan::first::Scanned;
 use crate::scan::pass::Monitor;
-use crate::scan::tally::Tally;
-use crate::store::{SortBudget, write_atomic};
+use crate::store::write_atomic;
 use crate::verdict::{Evidence, decide};
 use crate::{Pair, Side};
 use jiff::Timestamp;
-use std::path::Path;
 use std::time::Instant;
 
 impl Session {
     pub(super) fn conclude(
         &self,
-        dir: &Path,
-        monitor: &Monitor,
-        tallies: Vec<Tally>,
+        means: Means<'_>,
+        mut scanned: Vec<Scanned<'_>>,
         started: Timestamp,
         clock: Instant,
         resumed: u64,
     ) -> Result<Report, SessionError> {
-        let budget = SortBudget::new(self.config.scan.spill_limit);
-        let cancelled = monitor.stopping();
+        let cancelled = means.monitor.stopping();
         // What was read is still reconciled after a stop: it is known, and it may be all there is.
         let quiet = Monitor::default();
+        let (dir, means) = (
+            means.dir,
+            Means {
+                monitor: &quiet,
+                ..means
+            },
+        );
         let path = dir.join("divergences.ndjson");
         let mut results: Vec<CompareResult> = Vec::new();
         let mut failed = None;
         let written = write_atomic(&path, |out| {
-            for (prepared, tally) in self.prepared.iter().zip(&tallies) {
-                let means = Means {
-                    hasher: self.hasher,
-                    threads: self.threads,
-                    monitor: &quiet,
-                    dir,
-                    budget: &budget,
-                    strategy: self.config.scan.strategy,
-                    samples: self.config.scan.samples,
-                };
-                match reconcile(prepared, tally, means, out) {
+            for (prepared, scanned) in self.prepared.iter().zip(&mut scanned) {
+                match reconcile(prepared, scanned, means, out) {
                     Ok(result) => results.push(result),
                     Err(error) => {
                         failed = Some(error);
@@ -56,8 +51,9 @@ impl Session {
             return Err(error.into());
         }
         written.map_err(SessionError::run("write", &path))?;
-        let bytes: u64 = tallies
+        let bytes: u64 = scanned
             .iter()
+            .map(|s| &s.tally)
             .map(|t| t.counts.stable.bytes + t.counts.candidate.bytes)
             .sum();
         let took = clock.elapsed();
@@ -75,7 +71,7 @@ impl Session {
                 .prepared
                 .iter()
                 .enumerate()
-                .map(|(i, p)| self.compare_run(i, p, &tallies[i]))
+                .map(|(i, p)| self.compare_run(i, p, &scanned[i]))
                 .collect(),
             outcome: if cancelled {
                 Outcome::Cancelled
@@ -116,7 +112,7 @@ impl Session {
         Ok(report)
     }
 
-    fn compare_run(&self, index: usize, prepared: &Prepared, tally: &Tally) -> CompareRun {
+    fn compare_run(&self, index: usize, prepared: &Prepared, scanned: &Scanned<'_>) -> CompareRun {
         let planned = Pair::from_fn(|side| {
             self.plan
                 .slices
@@ -124,14 +120,12 @@ impl Session {
                 .filter(|s| s.compare == index && s.side == side)
                 .count() as u64
         });
-        let unread = Pair::from_fn(|side| tally.unread.iter().filter(|u| u.side == side).count() as u64);
+        let unread =
+            Pair::from_fn(|side| scanned.tally.unread.iter().filter(|u| u.side == side).count() as u64);
         CompareRun {
             compare: prepared.compare.name.clone(),
-            strategy: match self.config.scan.strategy {
-                Strategy::Auto => "sketch".to_owned(),
-                Strategy::Spill => "spill".to_owned(),
-            },
-            why: "hash order serves any two stores".to_owned(),
+            strategy: scanned.way.name().to_owned(),
+            why: scanned.why.clone(),
             slices_planned: planned,
             slices_read: planned
                 .zip(unread)

@@ -2,10 +2,11 @@
 
 use super::{Session, SessionError};
 use crate::Pair;
-use crate::plan::Span;
+use crate::plan::{Span, Strategy};
 use crate::report::Report;
+use crate::scan::compare::Means;
 use crate::scan::compare::Prepared;
-use crate::scan::first::scan;
+use crate::scan::first::{Scanned, Start, scan};
 use crate::scan::pass::Monitor;
 use crate::scan::tally::{Tally, Unread};
 use crate::store::{PartHeader, create_private_dir, read_part, write_part};
@@ -24,6 +25,8 @@ impl Session {
     ) -> Result<u64, SessionError> {
         create_private_dir(dir).map_err(SessionError::run("create", dir))?;
         let plan = self.plan.digest();
+        let budget = self.budget();
+        let means = self.means(dir, &budget, monitor);
         let mut done = 0;
         for (index, prepared) in self.prepared.iter().enumerate() {
             let ids: Vec<usize> = self
@@ -39,14 +42,16 @@ impl Session {
             let name = blake3::hash(format!("{ids:?}").as_bytes()).to_hex();
             let path = dir.join(format!("{index}-{}.part", &name[..16]));
             let spans = Pair::from_fn(|side| self.plan.spans(index, side, wanted));
-            let tally = self
-                .scan_one(prepared, index, ids.clone(), spans, &path, &plan, monitor)?
-                .0;
+            let start = Start::slices(
+                spans,
+                self.plan.compares[index].sketch_cells,
+                self.config.scan.strategy,
+            );
+            done += ids.len() as u64;
+            self.scan_one(prepared, index, ids, start, &path, &plan, &means)?;
             if monitor.stopping() {
                 return Err(SessionError::Stopped);
             }
-            drop(tally);
-            done += ids.len() as u64;
         }
         Ok(done)
     }
@@ -55,28 +60,32 @@ impl Session {
         clippy::too_many_arguments,
         reason = "one call, from two places, of one long-running step"
     )]
-    fn scan_one(
+    fn scan_one<'a>(
         &self,
-        prepared: &Prepared,
+        prepared: &'a Prepared,
         index: usize,
         slices: Vec<usize>,
-        mut spans: Pair<Vec<Span>>,
+        mut start: Start<'a>,
         path: &Path,
         plan: &str,
-        monitor: &Monitor,
-    ) -> Result<(Tally, u32), SessionError> {
-        let mut tally = Tally::new(self.plan.compares[index].sketch_cells);
+        means: &Means<'a>,
+    ) -> Result<(Scanned<'a>, u32), SessionError> {
         let mut resumed = 0;
-        if let Ok((header, stored)) = read_part(path)
-            && header.plan == plan
-            && header.compare == index
-            && header.slices == slices
-        {
-            (spans, tally, resumed) = (header.remaining, stored, header.resumed + 1);
-            monitor.bytes.fetch_add(
-                tally.counts.stable.bytes + tally.counts.candidate.bytes,
-                Ordering::Relaxed,
-            );
+        match read_part(path) {
+            Ok((header, tally))
+                if header.plan == plan && header.compare == index && header.slices == slices =>
+            {
+                resumed = header.resumed + 1;
+                means.monitor.bytes.fetch_add(
+                    tally.counts.stable.bytes + tally.counts.candidate.bytes,
+                    Ordering::Relaxed,
+                );
+                start = Start::again(header.remaining, tally);
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                tracing::warn!("{error}: beginning anew");
+            }
+            _ => {}
         }
         let plan = plan.to_owned();
         let interval = Duration::from_secs_f64(self.config.scan.checkpoint_seconds.clamp(0.01, 86_400.0));
@@ -91,25 +100,17 @@ impl Session {
             };
             write_part(path, &header, tally).map_err(SessionError::run("write", path))
         };
-        let (mut tally, remaining) = scan(
-            prepared,
-            spans,
-            tally,
-            self.threads,
-            monitor,
-            interval,
-            checkpoint,
-        )?;
+        let (mut scanned, remaining) = scan(prepared, start, means, interval, checkpoint)?;
         for (side, spans) in remaining.into_sides() {
             let file = prepared.lanes[side].namespace.name.clone();
-            tally.unread.extend(spans.into_iter().map(|s| Unread {
+            scanned.tally.unread.extend(spans.into_iter().map(|s| Unread {
                 side,
                 file: file.clone(),
                 offset: s.from,
                 reason: "stopped before it was read".to_owned(),
             }));
         }
-        Ok((tally, resumed))
+        Ok((scanned, resumed))
     }
 
     /// Audits in one go, with checkpoints in `dir`, and leaves report, verdict and all divergences there.
@@ -122,7 +123,9 @@ impl Session {
         let plan = self.plan.digest();
         let started = Timestamp::now();
         let clock = Instant::now();
-        let mut tallies = Vec::new();
+        let budget = self.budget();
+        let means = self.means(dir, &budget, monitor);
+        let mut scanned = Vec::new();
         let mut resumed = 0;
         for (index, prepared) in self.prepared.iter().enumerate() {
             let ids = self
@@ -134,14 +137,16 @@ impl Session {
                 .collect();
             let spans = Pair::from_fn(|side| self.plan.spans(index, side, |_| true));
             let path = dir.join(format!("{index}.part"));
-            let (tally, times) = self.scan_one(prepared, index, ids, spans, &path, &plan, monitor)?;
+            let cells = self.plan.compares[index].sketch_cells;
+            let start = Start::whole(prepared, spans, cells, self.config.scan.strategy, &means);
+            let (one, times) = self.scan_one(prepared, index, ids, start, &path, &plan, &means)?;
             resumed = resumed.max(times);
             if monitor.stopping() && !stop_is_final() {
                 return Err(SessionError::Stopped);
             }
-            tallies.push(tally);
+            scanned.push(one);
         }
-        self.conclude(dir, monitor, tallies, started, clock, resumed.into())
+        self.conclude(means, scanned, started, clock, resumed.into())
     }
 
     /// Puts parts of the plan together that `assay scan` left in `parts`, and concludes like an audit.
@@ -192,6 +197,15 @@ impl Session {
                 reason: format!("slice {} was not scanned", slice.id),
             });
         }
-        self.conclude(dir, monitor, tallies, started, clock, 0)
+        let budget = self.budget();
+        let means = self.means(dir, &budget, monitor);
+        let by_hash = |mut tally: Tally| {
+            if self.config.scan.strategy == Strategy::Spill {
+                tally.sketch = None;
+            }
+            Scanned::by_hash(tally, "slices were scanned apart")
+        };
+        let scanned = tallies.into_iter().map(by_hash).collect();
+        self.conclude(means, scanned, started, clock, 0)
     }
 }
