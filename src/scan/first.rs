@@ -34,7 +34,7 @@ pub(super) struct Start<'a> {
     pub tally: Tally,
     /// What happens to records besides.
     pub keep: Keep<'a>,
-    /// Why nothing is kept, where that is so.
+    /// Why nothing is kept, if so.
     pub reason: &'static str,
 }
 
@@ -60,6 +60,7 @@ impl<'a> Start<'a> {
         let (tally, keep) = match strategy {
             Strategy::Auto => (Tally::new(cells), Keep::Merge(merge(), TRIAL)),
             Strategy::Merge => (Tally::without_sketch(), Keep::Merge(merge(), 0)),
+            Strategy::Sketch => (Tally::new(cells), Keep::Nothing),
             Strategy::Spill => {
                 let shelf = Shelf::new(means.dir, means.budget);
                 (Tally::without_sketch(), Keep::Spill(shelf))
@@ -69,14 +70,14 @@ impl<'a> Start<'a> {
             spans,
             tally,
             keep,
-            reason: "",
+            reason: "asked for",
         }
     }
 
     /// The start of a pass over a part of the sides: there, records of one key need not meet.
     pub fn slices(spans: Pair<Vec<Span>>, cells: usize, strategy: Strategy) -> Start<'a> {
         let tally = match strategy {
-            Strategy::Auto | Strategy::Merge => Tally::new(cells),
+            Strategy::Auto | Strategy::Merge | Strategy::Sketch => Tally::new(cells),
             Strategy::Spill => Tally::without_sketch(),
         };
         Start {

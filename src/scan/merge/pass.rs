@@ -233,3 +233,25 @@ impl Flow for Merge<'_> {
         state.shelf.as_ref().is_ok_and(Shelf::failed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::{KeyHash, RecordHash};
+
+    #[test]
+    fn a_record_that_was_not_merged_is_missed() {
+        let mut tally = Tally::without_sketch();
+        let mut merged = Difference::default();
+        assert_eq!(merged, Difference::of(&tally));
+        for (side, record) in [(Side::Stable, 3), (Side::Candidate, 3), (Side::Candidate, 4)] {
+            tally.leaves[side].add(KeyHash(record << 112), RecordHash(record));
+        }
+        assert_ne!(merged, Difference::of(&tally));
+        merged.add(Side::Candidate, 1, 4);
+        assert_eq!(merged, Difference::of(&tally));
+        // Put aside on the wrong side, or twice.
+        merged.add(Side::Stable, 1, 4);
+        assert_ne!(merged, Difference::of(&tally));
+    }
+}
