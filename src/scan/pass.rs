@@ -6,7 +6,7 @@ use crate::plan::Span;
 use crate::source::{Chunk, ChunkStream, SourceError};
 use crate::{Pair, Side};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What people and checkpoints want to know while a pass runs.
 #[derive(Debug, Default)]
@@ -24,11 +24,35 @@ impl Monitor {
     }
 }
 
+/// What the readers of a pass heed besides the monitor: how far one side may run ahead, and whether to go on at all.
+pub trait Flow: Sync {
+    /// Whether one more chunk of `side` may be read now, after `read` of them. Waits for it, but no longer than `patience`.
+    fn admits(&self, _side: Side, _read: u64, _patience: Duration) -> bool {
+        true
+    }
+
+    /// Hears that `side` has ended, after `read` chunks.
+    fn ended(&self, _side: Side, _read: u64) {}
+
+    /// Whether reading on has become useless.
+    fn halted(&self) -> bool {
+        false
+    }
+}
+
+/// Readers go as fast as they can.
+impl Flow for () {}
+
+/// How long a reader waits before it looks at the monitor again.
+const PATIENCE: Duration = Duration::from_millis(20);
+
 /// The reading end of one side: the spans still to be read, and how far the first of them is.
 pub struct Feed<'l> {
     lane: &'l Lane,
     spans: Vec<Span>,
     stream: Option<ChunkStream>,
+    /// Chunks read so far.
+    read: u64,
     /// What could not be read.
     pub unread: Option<Unread>,
 }
@@ -40,6 +64,7 @@ impl<'l> Feed<'l> {
             lane,
             spans,
             stream: None,
+            read: 0,
             unread: None,
         }
     }
@@ -58,10 +83,11 @@ impl<'l> Feed<'l> {
     pub fn next_chunk(&mut self) -> Option<Chunk> {
         loop {
             let span = *self.spans.first()?;
-            match self.read(span) {
+            match self.read_on(span) {
                 Ok(Some(chunk)) => {
                     let end = chunk.end();
                     (self.spans[0].from, self.spans[0].record) = (end.offset, end.record);
+                    self.read += 1;
                     return Some(chunk);
                 }
                 Ok(None) => {
@@ -81,7 +107,7 @@ impl<'l> Feed<'l> {
         }
     }
 
-    fn read(&mut self, span: Span) -> Result<Option<Chunk>, SourceError> {
+    fn read_on(&mut self, span: Span) -> Result<Option<Chunk>, SourceError> {
         if self.stream.is_none() {
             self.stream = Some(self.lane.chunks(span)?);
         }
@@ -89,27 +115,37 @@ impl<'l> Feed<'l> {
     }
 }
 
-/// Reads both feeds until they end, the monitor says stop, or `until` is over, and gives every chunk to one of the
-/// workers. Returns when all chunks are worked off; feeds and workers can go on in another call.
+/// Reads both feeds until they end, the monitor or the flow says stop, or `until` is over, and gives every chunk, with its
+/// number within its side, to one of the workers. Returns when all chunks are worked off; feeds and workers can go on in
+/// another call.
 pub fn run_pass<W: Send>(
     feeds: &mut Pair<Feed<'_>>,
     workers: &mut [W],
     monitor: &Monitor,
+    flow: &impl Flow,
     until: Option<Instant>,
-    each: impl Fn(&mut W, Side, Chunk) + Sync,
+    each: impl Fn(&mut W, Side, u64, Chunk) + Sync,
 ) {
-    let (sender, receiver) = crossbeam_channel::bounded::<(Side, Chunk)>(workers.len() * 2);
+    let (sender, receiver) = crossbeam_channel::bounded::<(Side, u64, Chunk)>(workers.len() * 2);
+    let going = || !monitor.stopping() && !flow.halted() && until.is_none_or(|t| Instant::now() < t);
     std::thread::scope(|threads| {
         for (side, feed) in feeds.as_mut().into_sides() {
-            let sender = sender.clone();
+            let (sender, going) = (sender.clone(), &going);
             threads.spawn(move || {
-                while !monitor.stopping() && until.is_none_or(|t| Instant::now() < t) {
+                while going() {
+                    let number = feed.read;
+                    if !flow.admits(side, number, PATIENCE) {
+                        continue;
+                    }
                     let Some(chunk) = feed.next_chunk() else { break };
                     let bytes = chunk.data.len() as u64;
-                    if sender.send((side, chunk)).is_err() {
+                    if sender.send((side, number, chunk)).is_err() {
                         break;
                     }
                     monitor.bytes.fetch_add(bytes, Ordering::Relaxed);
+                }
+                if feed.ended() {
+                    flow.ended(side, feed.read);
                 }
             });
         }
@@ -118,8 +154,8 @@ pub fn run_pass<W: Send>(
             for worker in workers.iter_mut() {
                 let (receiver, each) = (receiver.clone(), &each);
                 pool.spawn(move |_| {
-                    for (side, chunk) in receiver {
-                        each(worker, side, chunk);
+                    for (side, number, chunk) in receiver {
+                        each(worker, side, number, chunk);
                     }
                 });
             }

@@ -32,18 +32,40 @@ impl SortBudget {
         }
     }
 
-    /// Bytes spilled so far.
+    /// Bytes that may lie on disk at one time.
+    pub fn limit(&self) -> u64 {
+        self.limit
+    }
+
+    /// Bytes that lie on disk now.
     pub fn used(&self) -> u64 {
         self.used.load(Atomic::Relaxed)
     }
+}
 
-    fn take(&self, bytes: u64) -> Result<(), SortError> {
-        let used = self.used.fetch_add(bytes, Atomic::Relaxed) + bytes;
-        if used > self.limit {
-            Err(SortError::Limit { limit: self.limit })
+/// What one sorter has of the budget; given back when its files go.
+#[derive(Debug)]
+struct Claim<'b> {
+    budget: &'b SortBudget,
+    bytes: u64,
+}
+
+impl Claim<'_> {
+    fn take(&mut self, bytes: u64) -> Result<(), SortError> {
+        self.bytes += bytes;
+        let used = self.budget.used.fetch_add(bytes, Atomic::Relaxed) + bytes;
+        let limit = self.budget.limit;
+        if used > limit {
+            Err(SortError::Limit { limit })
         } else {
             Ok(())
         }
+    }
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.budget.used.fetch_sub(self.bytes, Atomic::Relaxed);
     }
 }
 
@@ -73,7 +95,7 @@ pub enum SortError {
 pub struct Sorter<'b> {
     dir: PathBuf,
     order: Order,
-    budget: &'b SortBudget,
+    claim: Claim<'b>,
     memory: usize,
     arena: Vec<u8>,
     entries: Vec<Entry>,
@@ -110,7 +132,7 @@ impl<'b> Sorter<'b> {
         Sorter {
             dir: dir.to_owned(),
             order,
-            budget,
+            claim: Claim { budget, bytes: 0 },
             memory,
             arena: Vec::new(),
             entries: Vec::new(),
@@ -164,7 +186,7 @@ impl<'b> Sorter<'b> {
     fn spill(&mut self) -> Result<(), SortError> {
         self.sort();
         let bytes = self.arena.len() + self.entries.len() * 8;
-        self.budget.take(bytes as u64)?;
+        self.claim.take(bytes as u64)?;
         let run = write_run(&self.dir, |out| {
             for entry in &self.entries {
                 write_entry(out, entry.key(&self.arena), entry.payload(&self.arena))?;
@@ -177,7 +199,12 @@ impl<'b> Sorter<'b> {
         if self.runs.len() == MAX_RUNS {
             let runs = std::mem::take(&mut self.runs);
             let dir = self.dir.clone();
-            let mut merged = Sorted::new(runs, Vec::new(), Vec::new(), self.order, dir.clone())?;
+            // The bytes stay claimed: the merged run is as long as its parts.
+            let claim = Claim {
+                bytes: 0,
+                ..self.claim
+            };
+            let mut merged = Sorted::new(runs, Vec::new(), Vec::new(), self.order, dir.clone(), claim);
             let run = write_run(&dir, |out| {
                 while let Some((key, payload)) = merged.next_entry()? {
                     write_entry(out, key, payload)?;
@@ -197,9 +224,16 @@ impl<'b> Sorter<'b> {
     }
 
     /// Ends the input and reads the entries back in order.
-    pub fn finish(mut self) -> Result<Sorted, SortError> {
+    pub fn finish(mut self) -> Sorted<'b> {
         self.sort();
-        Sorted::new(self.runs, self.arena, self.entries, self.order, self.dir)
+        Sorted::new(
+            self.runs,
+            self.arena,
+            self.entries,
+            self.order,
+            self.dir,
+            self.claim,
+        )
     }
 }
 
@@ -220,7 +254,7 @@ fn write_entry(out: &mut dyn Write, key: &[u8], payload: &[u8]) -> io::Result<()
 
 /// Entries in order.
 #[derive(Debug)]
-pub struct Sorted {
+pub struct Sorted<'b> {
     dir: PathBuf,
     order: Order,
     cursors: Vec<Cursor>,
@@ -228,6 +262,7 @@ pub struct Sorted {
     heap: Vec<usize>,
     started: bool,
     last: Option<usize>,
+    _claim: Claim<'b>,
 }
 
 #[derive(Debug)]
@@ -278,14 +313,15 @@ impl Cursor {
     }
 }
 
-impl Sorted {
+impl<'b> Sorted<'b> {
     fn new(
         runs: Vec<Run>,
         arena: Vec<u8>,
         entries: Vec<Entry>,
         order: Order,
         dir: PathBuf,
-    ) -> Result<Sorted, SortError> {
+        claim: Claim<'b>,
+    ) -> Sorted<'b> {
         let file = |run: Run| Cursor::File {
             reader: BufReader::with_capacity(RUN_BUFFER, run.file),
             key: Vec::new(),
@@ -297,14 +333,15 @@ impl Sorted {
             entries,
             next: 0,
         });
-        Ok(Sorted {
+        Sorted {
             dir,
             order,
             cursors,
             heap: Vec::new(),
             started: false,
             last: None,
-        })
+            _claim: claim,
+        }
     }
 
     /// The next entry: key and payload.
@@ -367,12 +404,14 @@ mod tests {
         }
         let mut wanted: Vec<_> = (0..20_000).map(entry).collect();
         wanted.sort();
-        let mut sorted = sorter.finish().unwrap();
+        let mut sorted = sorter.finish();
         for (key, payload) in wanted {
             assert_eq!(sorted.next().unwrap(), Some((&key[..], &payload[..])));
         }
         assert!(sorted.next().unwrap().is_none());
         assert!(budget.used() > 0);
+        drop(sorted);
+        assert_eq!(budget.used(), 0);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 

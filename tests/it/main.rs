@@ -9,6 +9,7 @@ mod orders;
 mod regressions;
 mod resume;
 mod schemas;
+mod strategies;
 mod support;
 mod surface;
 mod types;
