@@ -1,4 +1,4 @@
-//! One pass over both sides: two readers cut chunks, a pool of workers takes them, a bounded channel lies between.
+//! One pass over both sides: each worker reads a chunk of the side that is behind, works it off, and reads the next.
 
 use super::lane::Lane;
 use super::tally::Unread;
@@ -6,6 +6,7 @@ use crate::plan::Span;
 use crate::source::{Chunk, ChunkStream, SourceError};
 use crate::{Pair, Side};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
 /// What people and checkpoints want to know while a pass runs.
@@ -24,14 +25,14 @@ impl Monitor {
     }
 }
 
-/// What the readers of a pass heed besides the monitor: how far one side may run ahead, and whether to go on at all.
+/// What the workers of a pass heed besides the monitor when they read: how far one side may run ahead, and whether to go on at all.
 pub trait Flow: Sync {
     /// Whether one more chunk of `side` may be read now, after `read` of them. Waits for it, but no longer than `patience`.
     fn admits(&self, _side: Side, _read: u64, _patience: Duration) -> bool {
         true
     }
 
-    /// Hears that `side` has ended, after `read` chunks.
+    /// Hears that `side` has ended, after `read` chunks; more than once, perhaps.
     fn ended(&self, _side: Side, _read: u64) {}
 
     /// Whether reading on has become useless.
@@ -43,7 +44,7 @@ pub trait Flow: Sync {
 /// Readers go as fast as they can.
 impl Flow for () {}
 
-/// How long a reader waits before it looks at the monitor again.
+/// How long a worker waits for leave to read before it looks at the monitor again.
 const PATIENCE: Duration = Duration::from_millis(20);
 
 /// The reading end of one side: the spans still to be read, and how far the first of them is.
@@ -116,8 +117,8 @@ impl<'l> Feed<'l> {
 }
 
 /// Reads both feeds until they end, the monitor or the flow says stop, or `until` is over, and gives every chunk, with its
-/// number within its side, to one of the workers. Returns when all chunks are worked off; feeds and workers can go on in
-/// another call.
+/// number within its side, to the worker that read it. Returns when all chunks are worked off; feeds and workers can go
+/// on in another call.
 pub fn run_pass<W: Send>(
     feeds: &mut Pair<Feed<'_>>,
     workers: &mut [W],
@@ -126,39 +127,98 @@ pub fn run_pass<W: Send>(
     until: Option<Instant>,
     each: impl Fn(&mut W, Side, u64, Chunk) + Sync,
 ) {
-    let (sender, receiver) = crossbeam_channel::bounded::<(Side, u64, Chunk)>(workers.len() * 2);
     let going = || !monitor.stopping() && !flow.halted() && until.is_none_or(|t| Instant::now() < t);
-    std::thread::scope(|threads| {
-        for (side, feed) in feeds.as_mut().into_sides() {
-            let (sender, going) = (sender.clone(), &going);
-            threads.spawn(move || {
+    let desk = Desk {
+        read: feeds.as_ref().map(|feed| AtomicU64::new(feed.read)),
+        ended: feeds.as_ref().map(|feed| AtomicBool::new(feed.ended())),
+        feeds: feeds.as_mut().map(Mutex::new),
+        flow,
+    };
+    for side in Side::BOTH {
+        if desk.ended[side].load(Ordering::Relaxed) {
+            flow.ended(side, desk.read[side].load(Ordering::Relaxed));
+        }
+    }
+    rayon::in_place_scope(|pool| {
+        for worker in workers.iter_mut() {
+            let (desk, each, going) = (&desk, &each, &going);
+            pool.spawn(move |_| {
                 while going() {
-                    let number = feed.read;
-                    if !flow.admits(side, number, PATIENCE) {
-                        continue;
+                    match desk.next_chunk() {
+                        Next::Chunk(side, number, chunk) => {
+                            let bytes = chunk.data.len() as u64;
+                            each(worker, side, number, chunk);
+                            monitor.bytes.fetch_add(bytes, Ordering::Relaxed);
+                        }
+                        Next::Later => {}
+                        Next::End => break,
                     }
-                    let Some(chunk) = feed.next_chunk() else { break };
-                    let bytes = chunk.data.len() as u64;
-                    if sender.send((side, number, chunk)).is_err() {
-                        break;
-                    }
-                    monitor.bytes.fetch_add(bytes, Ordering::Relaxed);
-                }
-                if feed.ended() {
-                    flow.ended(side, feed.read);
                 }
             });
         }
-        drop(sender);
-        rayon::in_place_scope(|pool| {
-            for worker in workers.iter_mut() {
-                let (receiver, each) = (receiver.clone(), &each);
-                pool.spawn(move |_| {
-                    for (side, number, chunk) in receiver {
-                        each(worker, side, number, chunk);
-                    }
-                });
-            }
-        });
     });
 }
+
+/// Where workers get their chunks.
+struct Desk<'f, 'l, F> {
+    feeds: Pair<Mutex<&'f mut Feed<'l>>>,
+    /// Chunks read of each side.
+    read: Pair<AtomicU64>,
+    ended: Pair<AtomicBool>,
+    flow: &'f F,
+}
+
+enum Next {
+    Chunk(Side, u64, Chunk),
+    /// Nothing may be read just now.
+    Later,
+    /// Both sides have ended.
+    End,
+}
+
+impl<F: Flow> Desk<'_, '_, F> {
+    /// The next chunk of the side that is behind; of the other, if somebody else reads that one, or may not read on.
+    fn next_chunk(&self) -> Next {
+        let read = self.read.as_ref().map(|r| r.load(Ordering::Relaxed));
+        let behind = if read.candidate < read.stable {
+            Side::Candidate
+        } else {
+            Side::Stable
+        };
+        let open = |side: &Side| !self.ended[*side].load(Ordering::Relaxed);
+        let mut sides = [behind, behind.other()].into_iter().filter(open).peekable();
+        let Some(&first) = sides.peek() else {
+            return Next::End;
+        };
+        for side in sides {
+            match self.feeds[side].try_lock() {
+                Ok(mut feed) => {
+                    if let Some(next) = self.read(side, &mut feed, Duration::ZERO) {
+                        return next;
+                    }
+                }
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Poisoned(_)) => unreachable!("{POISONED}"),
+            }
+        }
+        let mut feed = self.feeds[first].lock().expect(POISONED);
+        self.read(first, &mut feed, PATIENCE).unwrap_or(Next::Later)
+    }
+
+    /// Reads on, if the flow admits it within `patience`.
+    fn read(&self, side: Side, feed: &mut Feed<'_>, patience: Duration) -> Option<Next> {
+        if !self.flow.admits(side, feed.read, patience) {
+            return None;
+        }
+        let number = feed.read;
+        let chunk = feed.next_chunk();
+        self.read[side].store(feed.read, Ordering::Relaxed);
+        if feed.ended() {
+            self.ended[side].store(true, Ordering::Relaxed);
+            self.flow.ended(side, feed.read);
+        }
+        Some(chunk.map_or(Next::Later, |chunk| Next::Chunk(side, number, chunk)))
+    }
+}
+
+const POISONED: &str = "no worker panics while it reads";
