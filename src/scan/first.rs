@@ -204,26 +204,28 @@ pub(super) fn scan<'a, E: From<SortError>>(
             |worker, side, number, chunk| {
                 let lane = lanes[side];
                 let (digester, part) = (&mut worker.digesters[side], &mut worker.parts[side]);
+                let tally = || shared.lock().expect("no worker panics here");
+                // Once the sketch is gone it does not come back.
+                let sketch = tally().sketch.is_some();
                 let mut walk = None;
                 match &keep {
                     Keep::Merge(merge, _) if merge.active() => {
-                        let walk = walk.insert(Walk::default());
+                        let walk = walk.insert(Walk::over(&chunk));
                         lane.each_record(&chunk, digester, |d, raw, at| {
-                            part.add(d);
+                            part.add(d, sketch);
                             walk.add(&chunk, d, at, raw.len());
                         });
                     }
                     Keep::Spill(_) => lane.each_record(&chunk, digester, |d, raw, at| {
-                        part.add(d);
+                        part.add(d, sketch);
                         let with_raw = !lane.namespace.seekable;
                         worker.batch.put(Met::new(side, d, at, raw), with_raw);
                     }),
                     Keep::Merge(..) | Keep::Nothing => {
-                        lane.each_record(&chunk, digester, |d, _, _| part.add(d));
+                        lane.each_record(&chunk, digester, |d, _, _| part.add(d, sketch));
                     }
                 }
                 part.count_loss(lane, &chunk, typed);
-                let tally = || shared.lock().expect("no worker panics here");
                 part.flush(side, chunk.data.len() as u64, &mut tally());
                 match &keep {
                     Keep::Merge(merge, trial) => {

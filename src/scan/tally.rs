@@ -152,9 +152,9 @@ pub struct Part {
 }
 
 impl Part {
-    /// Counts in the record that stands in `digester`.
+    /// Counts in the record that stands in `digester`, for the sketch too if there is one.
     #[inline]
-    pub fn add(&mut self, digester: &mut Digester) {
+    pub fn add(&mut self, digester: &mut Digester, sketch: bool) {
         self.counts.records += 1;
         self.counts.null_keys += u64::from(digester.null_in_key());
         if let Some(problem) = digester.problem() {
@@ -166,10 +166,12 @@ impl Part {
         }
         let (key, record) = (digester.key_hash(), digester.record());
         self.keys.push((key, record));
-        self.items.push(Item {
-            key: Capsule::new(digester.key(), key),
-            record,
-        });
+        if sketch {
+            self.items.push(Item {
+                key: Capsule::new(digester.key(), key),
+                record,
+            });
+        }
         for (place, &(seed, hash)) in digester.fields().iter().enumerate() {
             let slot = match self.order.get(place) {
                 Some(&(known, slot)) if known == seed => slot,

@@ -3,11 +3,11 @@
 //! Entries gather in memory up to a limit, are sorted and written as a run; runs are merged when read back. Knuth, TAOCP
 //! vol. 3, 5.4.1. Temporary files are private and unlinked at once, so that a killed process leaves none behind.
 
+use super::budget::{Claim, SortBudget, SortError};
 use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering as Atomic};
 
 /// How two keys compare.
 pub type Order = fn(&[u8], &[u8]) -> Ordering;
@@ -15,80 +15,6 @@ pub type Order = fn(&[u8], &[u8]) -> Ordering;
 /// Runs are merged into one when there are this many, which bounds open files and merge buffers.
 const MAX_RUNS: usize = 64;
 const RUN_BUFFER: usize = 1 << 16;
-
-/// Disk space that all sorters of a run share.
-#[derive(Debug)]
-pub struct SortBudget {
-    limit: u64,
-    used: AtomicU64,
-}
-
-impl SortBudget {
-    /// A budget of `limit` bytes on disk.
-    pub fn new(limit: u64) -> SortBudget {
-        SortBudget {
-            limit,
-            used: AtomicU64::new(0),
-        }
-    }
-
-    /// Bytes that may lie on disk at one time.
-    pub fn limit(&self) -> u64 {
-        self.limit
-    }
-
-    /// Bytes that lie on disk now.
-    pub fn used(&self) -> u64 {
-        self.used.load(Atomic::Relaxed)
-    }
-}
-
-/// What one sorter has of the budget; given back when its files go.
-#[derive(Debug)]
-struct Claim<'b> {
-    budget: &'b SortBudget,
-    bytes: u64,
-}
-
-impl Claim<'_> {
-    fn take(&mut self, bytes: u64) -> Result<(), SortError> {
-        self.bytes += bytes;
-        let used = self.budget.used.fetch_add(bytes, Atomic::Relaxed) + bytes;
-        let limit = self.budget.limit;
-        if used > limit {
-            Err(SortError::Limit { limit })
-        } else {
-            Ok(())
-        }
-    }
-}
-
-impl Drop for Claim<'_> {
-    fn drop(&mut self) {
-        self.budget.used.fetch_sub(self.bytes, Atomic::Relaxed);
-    }
-}
-
-/// Why sorting failed.
-#[derive(Debug, thiserror::Error)]
-pub enum SortError {
-    /// The spill limit is reached.
-    #[error(
-        "the spill limit of {limit} bytes is reached; raise --spill-limit, or free the stores of gross differences first"
-    )]
-    Limit {
-        /// The limit, in bytes.
-        limit: u64,
-    },
-    /// The disk did not take or give the data.
-    #[error("cannot spill to {}: {source}; choose another run directory with --run-dir", dir.display())]
-    Io {
-        /// Where the temporary files lie.
-        dir: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
 
 /// Takes entries of key and payload in any order.
 #[derive(Debug)]
@@ -132,7 +58,7 @@ impl<'b> Sorter<'b> {
         Sorter {
             dir: dir.to_owned(),
             order,
-            claim: Claim { budget, bytes: 0 },
+            claim: Claim::on(budget),
             memory,
             arena: Vec::new(),
             entries: Vec::new(),
@@ -200,10 +126,7 @@ impl<'b> Sorter<'b> {
             let runs = std::mem::take(&mut self.runs);
             let dir = self.dir.clone();
             // The bytes stay claimed: the merged run is as long as its parts.
-            let claim = Claim {
-                bytes: 0,
-                ..self.claim
-            };
+            let claim = self.claim.beside();
             let mut merged = Sorted::new(runs, Vec::new(), Vec::new(), self.order, dir.clone(), claim);
             let run = write_run(&dir, |out| {
                 while let Some((key, payload)) = merged.next_entry()? {

@@ -61,6 +61,15 @@ pub(in crate::scan) struct Walk {
 }
 
 impl Walk {
+    /// A walk over a chunk, with room for its records.
+    pub fn over(chunk: &Chunk) -> Walk {
+        Walk {
+            entries: Vec::with_capacity(chunk.ends.len()),
+            keys: Vec::with_capacity(chunk.ends.len() * 16),
+            ..Walk::default()
+        }
+    }
+
     /// Takes the record that stands in `digester`, at `locator` of `chunk`.
     pub fn add(&mut self, chunk: &Chunk, digester: &Digester, locator: Locator, len: usize) {
         let from = (locator.offset - chunk.start.offset) as u32;
