@@ -101,6 +101,7 @@ pub(super) fn conduct(
     tuning: &Tuning,
     outputs: &Outputs,
 ) -> Result<Exit, Failure> {
+    let signals = Signals::listen();
     let sinks = output::open(outputs)?;
     let base = tuning.run_dir.clone().unwrap_or_else(|| config.run.dir.clone());
     create_private_dir(&base).map_err(|e| {
@@ -115,7 +116,6 @@ pub(super) fn conduct(
         only,
     };
     let (session, dir) = begin(config, policy, choices, tuning.run_dir.as_deref(), &base)?;
-    let signals = Signals::listen();
     let report = watch(session.stored_bytes(), &signals, |monitor| {
         session.audit(&dir, monitor, &|| signals.stop_is_final())
     })?;
