@@ -1,7 +1,7 @@
 //! `plan`, `scan` and `merge`: an audit in steps, for several processes.
 
 use super::args::{Chosen, Merge, Plan as PlanArgs, Scan, Tuning};
-use super::audit::{load, policy};
+use super::audit::{load, policy, refuse_finished};
 use super::progress::{Signals, watch};
 use super::{Failure, output};
 use crate::plan::Plan;
@@ -67,6 +67,7 @@ pub(super) fn merge(args: Merge) -> Result<Exit, Failure> {
         .run_dir
         .clone()
         .unwrap_or_else(|| args.parts.join("run"));
+    refuse_finished(&dir)?;
     create_private_dir(&dir)
         .map_err(|e| Failure::new(Exit::Unwritable, format!("cannot create {}: {e}", dir.display())))?;
     let report = watch(session.stored_bytes(), &signals, |monitor| {

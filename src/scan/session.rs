@@ -77,7 +77,11 @@ impl SessionError {
             SessionError::Config(_)
             | SessionError::Policy(_)
             | SessionError::Usage(_)
-            | SessionError::Layout { .. } => Exit::Usage,
+            | SessionError::Layout { .. }
+            | SessionError::Run {
+                action: "read" | "list",
+                ..
+            } => Exit::Usage,
             SessionError::Source { source, .. } => match source.kind() {
                 SourceErrorKind::Usage => Exit::Usage,
                 SourceErrorKind::NotFound
@@ -499,6 +503,8 @@ impl Session {
             let message = "the plan was made for another configuration, mapping or pair of stores (or they have changed since)";
             return Err(SessionError::Usage(message.to_owned()));
         }
+        plan.check()
+            .map_err(|m| SessionError::Usage(format!("the plan was changed since it was made: {m}")))?;
         session.plan = plan;
         Ok(session)
     }

@@ -9,6 +9,7 @@ mod orders;
 mod regressions;
 mod resume;
 mod schemas;
+mod steps;
 mod support;
 mod surface;
 mod types;
