@@ -3,9 +3,9 @@
 //! Follows <https://bsonspec.org/spec.html> version 1.1, deprecated types included. The walker frames one level at a
 //! time: every element of a document lies within it; what a nested document holds is checked when that is read.
 
-use super::Encoder;
-use super::raw::{VisitField, VisitItem};
+use super::raw::{Expect, Nothing, VisitField, VisitItem, same};
 use super::scalar::{self, Scalar};
+use super::{Encoder, Flat};
 use crate::model::{NumberType, Problem, Timestamp, Value};
 use std::borrow::Cow;
 
@@ -58,38 +58,50 @@ pub fn walk<'a>(
     doc: &'a [u8],
     mut visit: impl FnMut(&'a [u8], RawBson<'a>) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
-    walk_while(doc, |name, value| visit(name, value).map(|()| true))
+    walk_while(doc, &mut Nothing, |_, name, value| {
+        visit(name.unwrap_or_default(), value).map(|()| true)
+    })
 }
 
-/// Like [`walk`], until `visit` returns false: what comes after that is not looked at.
+/// Like [`walk`], until `visit` returns false: what comes after that is not looked at. A name that is the expected one
+/// needs no search for its end.
 #[inline]
-pub fn walk_while<'a>(
+pub fn walk_while<'a, E: Expect>(
     doc: &'a [u8],
-    mut visit: impl FnMut(&'a [u8], RawBson<'a>) -> Result<bool, Problem>,
+    state: &mut E,
+    mut visit: impl FnMut(&mut E, Option<&'a [u8]>, RawBson<'a>) -> Result<bool, Problem>,
 ) -> Result<(), Problem> {
     let mut rest = body(doc)?;
     while let Some((&kind, after)) = rest.split_first() {
-        // Names are short; a plain loop beats a call into memchr.
-        let Some(len) = after.iter().position(|b| *b == 0) else {
-            return Err(truncated(doc, rest, "element name without end"));
+        let (name, after) = match after_expected(after, state.expected()) {
+            Some(after) => (None, after),
+            None => match after.iter().position(|b| *b == 0) {
+                Some(len) => (Some(&after[..len]), &after[len + 1..]),
+                None => return Err(truncated(doc, rest, "element name without end")),
+            },
         };
-        let (name, after) = (&after[..len], &after[len + 1..]);
         let framed = match value_len(kind, after) {
             Ok(len) => after.split_at_checked(len),
-            Err(problem) => return Err(named(problem, name)),
+            Err(problem) => return Err(named(problem, name.unwrap_or(state.expected()))),
         };
         let Some((bytes, tail)) = framed else {
-            return Err(named(
-                truncated(doc, after, "value longer than its document"),
-                name,
-            ));
+            let problem = truncated(doc, after, "value longer than its document");
+            return Err(named(problem, name.unwrap_or(state.expected())));
         };
-        if !visit(name, RawBson { kind, bytes })? {
+        if !visit(state, name, RawBson { kind, bytes })? {
             break;
         }
         rest = tail;
     }
     Ok(())
+}
+
+/// What follows the name `expected` and its terminator, if they stand at the head of `bytes`.
+#[inline]
+fn after_expected<'a>(bytes: &'a [u8], expected: &[u8]) -> Option<&'a [u8]> {
+    let (head, after) = bytes.split_at_checked(expected.len() + 1)?;
+    let (end, name) = head.split_last()?;
+    (!expected.is_empty() && *end == 0 && same(name, expected)).then_some(after)
 }
 
 /// The elements of `doc` without length and terminator.
@@ -286,6 +298,42 @@ impl<'a> RawBson<'a> {
             _ => return self.encode_node(out),
         }
         Ok(())
+    }
+
+    /// Writes the value's canonical bytes in one go, if it is short and simple; false if it is left to the encoder.
+    #[inline]
+    pub fn flat(&self, out: &mut Flat) -> bool {
+        match (self.kind, self.bytes) {
+            (0x01, bytes) => match bytes.try_into() {
+                Ok(bits) => out.double(f64::from_le_bytes(bits), NumberType::Double),
+                Err(_) => false,
+            },
+            (0x02, bytes) => string(bytes).is_ok_and(|text| out.text(text)),
+            (0x07, bytes) => bytes.try_into().is_ok_and(|id| out.object_id(id)),
+            (0x08, [value @ (0 | 1)]) => out.bool(*value == 1),
+            (0x09, bytes) => match bytes.try_into() {
+                Ok(millis) => out.timestamp(Timestamp::from_millis(i64::from_le_bytes(millis))),
+                Err(_) => false,
+            },
+            (0x0a, []) => out.null(),
+            (0x10, bytes) => match bytes.try_into() {
+                Ok(int) => out.int(i32::from_le_bytes(int).into(), NumberType::Int32),
+                Err(_) => false,
+            },
+            (0x12, bytes) => match bytes.try_into() {
+                Ok(int) => out.int(i64::from_le_bytes(int), NumberType::Int64),
+                Err(_) => false,
+            },
+            (0x13, bytes) => match decimal128(bytes) {
+                Ok(Scalar::Decimal128 {
+                    negative,
+                    coefficient,
+                    exponent,
+                }) => out.decimal(negative, coefficient, exponent, NumberType::Decimal128),
+                _ => false,
+            },
+            _ => false,
+        }
     }
 
     fn encode_node(&self, out: &mut Encoder) -> Result<(), Problem> {

@@ -5,6 +5,7 @@
 
 use crate::model::Problem;
 use memchr::{memchr, memchr2, memchr3};
+use smallvec::SmallVec;
 
 /// Who wrote a file, which decides how null, text and collections are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, clap::ValueEnum)]
@@ -58,6 +59,9 @@ pub struct CellSpan {
     /// Whether it holds escapes or doubled quotes.
     pub escaped: bool,
 }
+
+/// The cells of a record: a row of up to 32 columns needs no allocation.
+pub type Cells = SmallVec<[CellSpan; 32]>;
 
 impl Dialect {
     /// The dialect of this kind with its defaults, and `delimiter` between cells.
@@ -164,12 +168,23 @@ impl Dialect {
     /// Finds the cells of `record` (with or without its line end) and puts them into `cells`.
     ///
     /// `malformed` are bytes after a closing quote, a quote that is not closed, and an escape with nothing after it.
-    pub fn split(&self, record: &[u8], cells: &mut Vec<CellSpan>) -> Result<(), Problem> {
+    pub fn split(&self, record: &[u8], cells: &mut Cells) -> Result<(), Problem> {
         cells.clear();
         let record = record.strip_suffix(b"\n").unwrap_or(record);
         let record = record.strip_suffix(b"\r").unwrap_or(record);
         let mut start = 0;
         loop {
+            if let Some(len) = self.plain_cell(&record[start..]) {
+                let end = start + len;
+                cells.push(CellSpan {
+                    start,
+                    end,
+                    quoted: false,
+                    escaped: false,
+                });
+                start = end + 1;
+                continue;
+            }
             let cell = if record.get(start) == Some(&self.quote) {
                 self.quoted_cell(record, start + 1)
             } else {
@@ -183,6 +198,23 @@ impl Dialect {
             }
             start = end + 1;
         }
+    }
+
+    /// The length of the cell at the head of `rest`, if it is short, neither quoted nor escaped, and not the last.
+    #[inline]
+    fn plain_cell(&self, rest: &[u8]) -> Option<usize> {
+        const SHORT: usize = 24;
+        let escape = if self.escapes_unquoted() {
+            self.escape
+        } else {
+            self.delimiter
+        };
+        if rest.first() == Some(&self.quote) {
+            return None;
+        }
+        let head = &rest[..rest.len().min(SHORT)];
+        let len = head.iter().position(|b| *b == self.delimiter || *b == escape)?;
+        (head[len] == self.delimiter).then_some(len)
     }
 
     fn quoted_cell(&self, record: &[u8], start: usize) -> Result<CellSpan, Problem> {
@@ -243,13 +275,12 @@ impl Dialect {
     }
 
     /// `malformed` unless the row has as many cells as the header.
-    pub fn check_width(&self, cells: &[CellSpan], header: usize) -> Result<(), Problem> {
-        if cells.len() == header {
+    pub fn check_width(&self, cells: usize, header: usize) -> Result<(), Problem> {
+        if cells == header {
             return Ok(());
         }
         Err(Problem::malformed(format!(
-            "row has {} cells, header has {header}",
-            cells.len()
+            "row has {cells} cells, header has {header}"
         )))
     }
 
@@ -284,7 +315,7 @@ impl Dialect {
     /// `malformed` are UTF-16, invalid UTF-8, an empty header and a name that comes twice.
     pub fn parse_header(&self, bytes: &[u8]) -> Result<Vec<String>, Problem> {
         let bytes = strip_bom(bytes)?;
-        let mut cells = Vec::new();
+        let mut cells = Cells::new();
         self.split(bytes, &mut cells)?;
         let mut names: Vec<String> = Vec::with_capacity(cells.len());
         for cell in cells {

@@ -132,38 +132,19 @@ impl Encoder {
 
     /// Writes `±coefficient × 10^exponent` held by `ty`.
     pub fn decimal(&mut self, negative: bool, coefficient: u128, exponent: i64, ty: NumberType) {
-        let (coefficient, exponent) = match self.equality.numbers {
-            Numbers::Typed => {
-                self.source_type(ty);
-                (coefficient, exponent)
-            }
-            Numbers::Value if coefficient == 0 => return self.plain_int(0),
-            Numbers::Value => without_zeros(coefficient, exponent),
-        };
-        if self.equality.numbers == Numbers::Typed {
-            // As stored: see `big_decimal`.
-            let signed = i128::try_from(coefficient).map(|c| if negative { -c } else { c });
-            if let (0, Ok(Ok(int))) = (exponent, signed.map(i64::try_from)) {
-                return self.plain_int(int);
-            }
-        } else if (0..=18).contains(&exponent) {
-            let scaled = coefficient.checked_mul(10u128.pow(exponent as u32));
-            if let Some(magnitude) = scaled.and_then(|m| i128::try_from(m).ok()) {
-                let value = if negative { -magnitude } else { magnitude };
-                if let Ok(value) = i64::try_from(value) {
-                    return self.plain_int(value);
-                }
-            }
-        } else if (-55..0).contains(&exponent) {
-            let fives = 5u128.pow(-exponent as u32);
-            if coefficient % fives == 0 && coefficient / fives < 1 << 53 {
-                let value = (coefficient / fives) as f64 * 2f64.powi(exponent as i32);
-                return self.double_bits(if negative { -value } else { value });
+        self.source_type(ty);
+        match decimal_form(self.equality.numbers, negative, coefficient, exponent) {
+            DecimalForm::Int(value) => self.plain_int(value),
+            DecimalForm::Double(value) => self.double_bits(value),
+            DecimalForm::Decimal {
+                coefficient,
+                exponent,
+            } => {
+                let bytes = coefficient.to_be_bytes();
+                let head = (coefficient.leading_zeros() as usize / 8).min(15);
+                self.decimal_parts(negative && coefficient != 0, exponent, &bytes[head..]);
             }
         }
-        let bytes = coefficient.to_be_bytes();
-        let first = (coefficient.leading_zeros() as usize / 8).min(15);
-        self.decimal_parts(negative && coefficient != 0, exponent, &bytes[first..]);
     }
 
     /// Writes a decimal of any size held by `ty`.
@@ -687,6 +668,73 @@ impl Encoder {
     fn duplicate(&self, span: &Span, what: &str) -> Problem {
         let name = name_of(&self.out[span.start..span.key_end]);
         Problem::malformed(format!("duplicate {what} {:?}", String::from_utf8_lossy(name)))
+    }
+}
+
+/// The form a decimal of at most 128 bits takes in canonical bytes.
+pub(super) enum DecimalForm {
+    Int(i64),
+    Double(f64),
+    Decimal { coefficient: u128, exponent: i64 },
+}
+
+/// Finds the form of `±coefficient × 10^exponent`.
+#[inline]
+pub(super) fn decimal_form(
+    numbers: Numbers,
+    negative: bool,
+    coefficient: u128,
+    exponent: i64,
+) -> DecimalForm {
+    let int = |magnitude: u128| {
+        let value = i128::try_from(magnitude).ok()?;
+        i64::try_from(if negative { -value } else { value }).ok()
+    };
+    if numbers == Numbers::Typed {
+        // As stored: see `big_decimal`.
+        return match int(coefficient) {
+            Some(value) if exponent == 0 => DecimalForm::Int(value),
+            _ => DecimalForm::Decimal {
+                coefficient,
+                exponent,
+            },
+        };
+    }
+    if coefficient == 0 {
+        return DecimalForm::Int(0);
+    }
+    let (coefficient, exponent) = without_zeros(coefficient, exponent);
+    if (0..=18).contains(&exponent) {
+        let scaled = coefficient.checked_mul(10u128.pow(exponent as u32));
+        if let Some(value) = scaled.and_then(int) {
+            return DecimalForm::Int(value);
+        }
+    } else if (-55..0).contains(&exponent)
+        && let Some(quotient) = divided_by_fives(coefficient, -exponent as u32).filter(|q| *q < 1 << 53)
+    {
+        let value = quotient as f64 * 2f64.powi(exponent as i32);
+        return DecimalForm::Double(if negative { -value } else { value });
+    }
+    DecimalForm::Decimal {
+        coefficient,
+        exponent,
+    }
+}
+
+/// `coefficient / 5^power`, if nothing remains.
+#[inline]
+fn divided_by_fives(coefficient: u128, power: u32) -> Option<u128> {
+    // Divisions of 128 bits are slow, and few coefficients need them. A small one is no multiple of a larger power.
+    match u64::try_from(coefficient) {
+        Ok(_) if power > 27 => None,
+        Ok(short) => {
+            let fives = 5u64.pow(power);
+            short.is_multiple_of(fives).then(|| (short / fives).into())
+        }
+        Err(_) => {
+            let fives = 5u128.pow(power);
+            coefficient.is_multiple_of(fives).then(|| coefficient / fives)
+        }
     }
 }
 

@@ -11,6 +11,7 @@ mod decode;
 pub mod ejson;
 mod encode;
 mod equality;
+mod flat;
 pub mod kind;
 pub mod literal;
 mod order;
@@ -27,8 +28,9 @@ mod tests;
 pub use decode::decode;
 pub use encode::{Encoder, MAX_DEPTH};
 pub use equality::{Absent, Equality, FieldOrder, Normalize, Numbers};
+pub use flat::Flat;
 pub use order::compare_keys;
-pub use raw::{Raw, RawRecord, VisitField, VisitItem};
+pub use raw::{Expect, Raw, RawRecord, VisitField, VisitItem};
 pub use row::{Layout, Row};
 pub use untyped::{NULL, is_empty_collection, without_types};
 

@@ -1,6 +1,6 @@
 //! Raw values and raw records: source bytes that can be walked and encoded without building a tree.
 
-use super::{Encoder, Row, bson, cell, ejson};
+use super::{Encoder, Flat, Row, bson, cell, ejson};
 use crate::model::{Problem, Value};
 
 /// What a walk calls for each field: its name and its value.
@@ -20,7 +20,48 @@ pub enum Raw<'a> {
     Cell(cell::RawCell<'a>),
 }
 
+/// Says which field comes next, most likely: readers that are told so need not look for it.
+pub trait Expect {
+    /// The name of the next field; empty if there is no saying.
+    fn expected(&self) -> &[u8];
+}
+
+/// Expects nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Nothing;
+
+impl Expect for Nothing {
+    #[inline]
+    fn expected(&self) -> &[u8] {
+        &[]
+    }
+}
+
+/// Whether two names are the same. Most names are short: too short to be worth a call.
+#[inline]
+pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
+    let word = |bytes: &[u8], at: usize| bytes[at..].first_chunk().map(|c| u64::from_le_bytes(*c));
+    let half = |bytes: &[u8], at: usize| bytes[at..].first_chunk().map(|c| u32::from_le_bytes(*c));
+    match a.len() {
+        len if len != b.len() => false,
+        0..4 => a.iter().eq(b),
+        len @ 4..8 => half(a, 0) == half(b, 0) && half(a, len - 4) == half(b, len - 4),
+        len @ 8..=16 => word(a, 0) == word(b, 0) && word(a, len - 8) == word(b, len - 8),
+        _ => a == b,
+    }
+}
+
 impl<'a> Raw<'a> {
+    /// Writes the value's canonical bytes in one go, if it is short and simple; false if it is left to the encoder.
+    #[inline]
+    pub fn flat(&self, out: &mut Flat) -> bool {
+        match self {
+            Raw::Bson(raw) => raw.flat(out),
+            Raw::Json(_) => false,
+            Raw::Cell(cell) => cell.flat(out),
+        }
+    }
+
     /// Appends the value's canonical bytes to `out`.
     #[inline]
     pub fn encode(&self, out: &mut Encoder) -> Result<(), Problem> {
@@ -72,18 +113,34 @@ pub enum RawRecord<'a> {
 }
 
 impl<'a> RawRecord<'a> {
-    /// Calls `visit` for each field in source order, until it returns false.
+    /// Calls `visit` for each field in source order, until it returns false. The name is given unless it is the one that
+    /// `state` expects.
     #[inline]
-    pub fn walk_while(
+    pub fn walk_while<E: Expect>(
+        &self,
+        state: &mut E,
+        mut visit: impl FnMut(&mut E, Option<&[u8]>, Raw<'a>) -> Result<bool, Problem>,
+    ) -> Result<(), Problem> {
+        match self {
+            RawRecord::Bson(document) => bson::walk_while(document, state, |state, name, value| {
+                visit(state, name, Raw::Bson(value))
+            }),
+            RawRecord::Json(text) => {
+                ejson::walk_while(text, |name, value| visit(state, Some(name), Raw::Json(value)))
+            }
+            RawRecord::Row(row) => {
+                row.walk_while(state, |state, name, cell| visit(state, name, Raw::Cell(cell)))
+            }
+        }
+    }
+
+    /// Calls `visit` for each field in source order, until it returns false.
+    pub fn walk_names(
         &self,
         mut visit: impl FnMut(&[u8], Raw<'a>) -> Result<bool, Problem>,
     ) -> Result<(), Problem> {
-        match self {
-            RawRecord::Bson(document) => {
-                bson::walk_while(document, |name, value| visit(name, Raw::Bson(value)))
-            }
-            RawRecord::Json(text) => ejson::walk_while(text, |name, value| visit(name, Raw::Json(value))),
-            RawRecord::Row(row) => row.walk_while(|name, cell| visit(name, Raw::Cell(cell))),
-        }
+        self.walk_while(&mut Nothing, |_, name, value| {
+            visit(name.unwrap_or_default(), value)
+        })
     }
 }

@@ -1,7 +1,8 @@
 //! Rows of delimited text: a header with types, and the cells under it.
 
 use super::cell::{ColumnSpec, ColumnType, LossScan, RawCell};
-use super::csv::{CellSpan, Dialect};
+use super::csv::{Cells, Dialect};
+use super::raw::{Expect, same};
 use crate::model::{Problem, Table as CqlTable};
 
 /// Header, types and dialect of a text file.
@@ -56,20 +57,23 @@ pub struct Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// Calls `visit` for each cell with its column's name, until it returns false.
+    /// Calls `visit` for each cell, until it returns false. The column's name is given unless it is the one that `state`
+    /// expects.
     ///
     /// # Errors
     /// `malformed` if the row cannot be split or has more or fewer cells than the header; nothing is visited then, as no
     /// cell can be trusted to stand under its column.
     #[inline]
-    pub fn walk_while(
+    pub fn walk_while<E: Expect>(
         &self,
-        mut visit: impl FnMut(&[u8], RawCell<'a>) -> Result<bool, Problem>,
+        state: &mut E,
+        mut visit: impl FnMut(&mut E, Option<&[u8]>, RawCell<'a>) -> Result<bool, Problem>,
     ) -> Result<(), Problem> {
         let Layout { columns, dialect, .. } = self.layout;
         for (column, span) in columns.iter().zip(self.spans()?) {
-            let cell = RawCell::new(self.record, span, column, dialect);
-            if !visit(column.name.as_bytes(), cell)? {
+            let name = column.name.as_bytes();
+            let name = (name.is_empty() || !same(name, state.expected())).then_some(name);
+            if !visit(state, name, RawCell::new(self.record, span, column, dialect))? {
                 break;
             }
         }
@@ -84,12 +88,12 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn spans(&self) -> Result<Vec<CellSpan>, Problem> {
-        let mut spans = Vec::with_capacity(self.layout.columns.len());
+    fn spans(&self) -> Result<Cells, Problem> {
+        let mut spans = Cells::new();
         self.layout.dialect.split(self.record, &mut spans)?;
         self.layout
             .dialect
-            .check_width(&spans, self.layout.columns.len())?;
+            .check_width(spans.len(), self.layout.columns.len())?;
         Ok(spans)
     }
 }

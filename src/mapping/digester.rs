@@ -3,7 +3,7 @@
 use super::capture::Captured;
 use super::projection::Projection;
 use super::shape::Shape;
-use crate::canon::Encoder;
+use crate::canon::{Encoder, Flat};
 use crate::digest::{KeyHash, RecordHash};
 use crate::model::Problem;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -35,6 +35,7 @@ pub enum Depth {
 pub struct Digester {
     pub(super) depth: Depth,
     pub(super) encoder: Encoder,
+    pub(super) flat: Flat,
     pub(super) key_parts: Vec<Vec<u8>>,
     pub(super) at: u64,
     pub(super) element: u64,
@@ -71,6 +72,7 @@ impl Digester {
         Digester {
             depth,
             encoder: Encoder::new(projection.equality),
+            flat: Flat::new(&projection.equality),
             key_parts: vec![Vec::new(); projection.key_len],
             at: 0,
             element: 0,

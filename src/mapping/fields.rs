@@ -25,6 +25,10 @@ impl Digester {
                 if open && self.meet_path(*seed) {
                     return self.twice(p, None, path, path);
                 }
+                if raw.flat(&mut self.flat) {
+                    _ = self.sum_flat(p, *seed);
+                    return;
+                }
                 self.encoder.clear();
                 match raw.encode(&mut self.encoder) {
                     Ok(()) => _ = self.sum_up(p, *seed, cannot_be_empty(raw)),
@@ -56,6 +60,13 @@ impl Digester {
             return self.twice(p, Some(rule), &spec.name, path);
         }
         if spec.ignore {
+            return;
+        }
+        if p.plain[rule] && self.depth == Depth::Digest && raw.flat(&mut self.flat) {
+            let seed = p.seeds[rule];
+            if self.sum_flat(p, seed) {
+                self.remember(seed, &spec.name);
+            }
             return;
         }
         self.encoder.clear();
@@ -147,6 +158,19 @@ impl Digester {
     fn mark_problem(&mut self, p: &Projection) {
         self.encoder.clear();
         self.encoder.raw(&[PROBLEM_TAG, p.side as u8]);
+    }
+
+    /// Hashes the flat value and adds it to the record's sum; false if the equality in force takes it for absent.
+    #[inline]
+    fn sum_flat(&mut self, p: &Projection, seed: u64) -> bool {
+        let bytes = self.flat.bytes();
+        if bytes == NULL && p.equality.absent == Absent::Null {
+            return false;
+        }
+        let hash = p.hasher.field(seed, bytes);
+        self.sum = self.sum.wrapping_add(hash);
+        self.fields.push((seed, hash));
+        true
     }
 
     /// Hashes what stands in the encoder and adds it to the record's sum; true if the equality in force takes it for

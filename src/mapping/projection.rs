@@ -18,6 +18,8 @@ pub struct Projection {
     pub(super) seeds: Vec<u64>,
     pub(super) defaults: Vec<Option<Vec<u8>>>,
     pub(super) expected: Vec<Option<Vec<u8>>>,
+    /// Whether a rule's value is hashed as it stands and nothing else, by rule.
+    pub(super) plain: Vec<bool>,
     /// Position in the key, by rule.
     pub(super) key_position: Vec<Option<usize>>,
     pub(super) key_len: usize,
@@ -80,6 +82,10 @@ impl Projection {
             .map(|r| r.name.as_bytes().into())
             .collect();
         let position = |name: &String| key.iter().position(|k| k == name);
+        let plain = |r: &Rule| {
+            let compared = !r.ignore && r.expect.is_none() && position(&r.name).is_none();
+            compared && r.convert.is_identity() && !r.empty_is_null
+        };
         Ok(Projection {
             side,
             equality,
@@ -88,6 +94,7 @@ impl Projection {
             defaults: defaults.collect::<Result<_, _>>()?,
             expected: expected.collect::<Result<_, _>>()?,
             key_position: rules.iter().map(|r| position(&r.name)).collect(),
+            plain: rules.iter().map(plain).collect(),
             key_len: key.len(),
             rules,
             root,

@@ -29,7 +29,7 @@ pub(super) enum Target {
 /// One field.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    name: Box<[u8]>,
+    pub(super) name: Box<[u8]>,
     /// Where its value goes.
     pub(super) target: Target,
 }
@@ -56,6 +56,12 @@ impl Shape {
     pub(super) fn find(&self, from: usize, name: &[u8]) -> Option<usize> {
         let rest = self.entries.get(from..)?;
         rest.iter().position(|e| *e.name == *name).map(|at| from + at)
+    }
+
+    /// The name at `place`; empty past the last.
+    #[inline]
+    pub(super) fn name(&self, place: usize) -> &[u8] {
+        self.entries.get(place).map_or(&[], |e| &e.name)
     }
 
     /// The entry at `place`.
@@ -108,8 +114,11 @@ impl Shape {
         taken
     }
 
-    /// Where a field goes; none for one that has to go the long way: its name is no text, or its path is another's too.
+    /// Where a field goes; none for one that has to go the long way: its name is empty or no text, or its path is another's too.
     fn target(&self, p: &Projection, name: &[u8]) -> Option<Target> {
+        if name.is_empty() {
+            return None;
+        }
         let mut hint = 0;
         let path = match p.root.find(name, &mut hint) {
             Some(child) => {

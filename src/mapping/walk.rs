@@ -7,8 +7,8 @@ use super::digester::{Depth, Digester, Slot};
 use super::names::{Node, escape};
 use super::projection::Projection;
 use super::rule::{ELEMENT, INDEX, Unmapped};
-use super::shape::Target;
-use crate::canon::{Raw, RawRecord};
+use super::shape::{Entry, Shape, Target};
+use crate::canon::{Expect, Raw, RawRecord};
 use crate::model::{Number, NumberType, Problem, Value};
 use std::borrow::Cow;
 
@@ -41,16 +41,18 @@ impl Projection {
         }
         digester.start(at, 0);
         let shape = std::mem::take(&mut digester.shape);
-        let (mut next, mut known) = (0, true);
-        let walked = raw.walk_while(|name, value| {
-            let Some(place) = shape.find(next, name) else {
-                known = false;
+        let mut follower = Follower {
+            shape: &shape,
+            next: 0,
+            lost: false,
+        };
+        let walked = raw.walk_while(&mut follower, |follower, name, value| {
+            let Some(entry) = follower.entry(name) else {
                 return Ok(false);
             };
-            next = place + 1;
-            let entry = shape.at(place);
             match entry.target {
                 Target::Walk => {
+                    let name = name.unwrap_or(&entry.name);
                     let put = &mut |slot: Slot<'_>, raw: Raw<'_>| digester.put(self, slot, raw);
                     self.visit(&self.root, name, value, &mut 0, &mut Vec::new(), put)?;
                 }
@@ -58,6 +60,7 @@ impl Projection {
             }
             Ok(true)
         });
+        let known = !follower.lost;
         digester.shape = shape;
         if known {
             digester.finish(self, walked);
@@ -69,7 +72,7 @@ impl Projection {
     fn project_whole(&self, raw: RawRecord<'_>, at: u64, digester: &mut Digester) {
         digester.start(at, 0);
         let mut hint = 0;
-        let walked = raw.walk_while(|name, value| {
+        let walked = raw.walk_names(|name, value| {
             let put = &mut |slot: Slot<'_>, raw: Raw<'_>| digester.put(self, slot, raw);
             self.visit(&self.root, name, value, &mut hint, &mut Vec::new(), put)?;
             Ok(!digester.satisfied())
@@ -78,7 +81,7 @@ impl Projection {
         if digester.depth == Depth::Digest && digester.shape.learns() && digester.problem.is_none() {
             let mut names = Vec::new();
             // It was walked a moment ago without trouble.
-            _ = raw.walk_while(|name, _| {
+            _ = raw.walk_names(|name, _| {
                 names.push(name.to_vec());
                 Ok(true)
             });
@@ -97,7 +100,7 @@ impl Projection {
     ) {
         let mut parent: Vec<(usize, Raw<'a>)> = Vec::new();
         let mut array: Option<Raw<'a>> = None;
-        let walked = raw.walk_while(|name, value| {
+        let walked = raw.walk_names(|name, value| {
             self.gather(&self.root, name, value, &mut parent)?;
             let rest = explode.as_bytes().strip_prefix(name);
             match rest {
@@ -239,6 +242,41 @@ impl Projection {
         }
         path.truncate(before);
         Ok(())
+    }
+}
+
+/// How far the fields of a record have followed a shape.
+struct Follower<'s> {
+    shape: &'s Shape,
+    /// The place in the shape after the field met last.
+    next: usize,
+    /// A field was met that does not come after it.
+    lost: bool,
+}
+
+impl<'s> Follower<'s> {
+    /// The entry of the next field; no name: the one that was expected.
+    #[inline]
+    fn entry(&mut self, name: Option<&[u8]>) -> Option<&'s Entry> {
+        let place = match name {
+            None => self.next,
+            Some(name) => match self.shape.find(self.next, name) {
+                Some(place) => place,
+                None => {
+                    self.lost = true;
+                    return None;
+                }
+            },
+        };
+        self.next = place + 1;
+        Some(self.shape.at(place))
+    }
+}
+
+impl Expect for Follower<'_> {
+    #[inline]
+    fn expected(&self) -> &[u8] {
+        self.shape.name(self.next)
     }
 }
 

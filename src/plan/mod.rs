@@ -163,9 +163,9 @@ impl Plan {
 }
 
 /// Cells of a sketch for inputs of `bytes` bytes in all: enough for one changed record in a hundred of 500 bytes, and
-/// never more than 24 MiB, whatever the size of the stores.
+/// never more than 6 MiB, whatever the size of the stores: a larger one would not stay in a processor's cache.
 pub fn sketch_cells(bytes: u64) -> usize {
-    const MOST: u64 = 393_216;
+    const MOST: u64 = 98_304;
     (bytes / 1024).clamp(Sketch::MIN_CELLS as u64, MOST) as usize
 }
 

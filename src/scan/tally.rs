@@ -122,13 +122,18 @@ impl Tally {
     }
 }
 
+/// Column slots a part remembers; documents that use data as field names have no end of paths.
+const MAX_SLOTS: usize = 4096;
+
 /// One worker's own part of a tally, without the large tables: those are shared, and fed a chunk at a time.
 #[derive(Debug, Default)]
 pub struct Part {
     columns: Columns,
     counts: Counts,
+    /// Column slots by path seed, and by place in the record: good for one generation of the columns.
     slots: FxHashMap<u64, usize>,
     order: Vec<(u64, usize)>,
+    generation: u32,
     keys: Vec<(KeyHash, RecordHash)>,
     items: Vec<Item>,
     loss: Option<LossScan>,
@@ -163,11 +168,17 @@ impl Part {
     }
 
     fn slot(&mut self, place: usize, seed: u64, digester: &Digester) -> usize {
-        let columns = &mut self.columns;
-        let slot = *self
-            .slots
-            .entry(seed)
-            .or_insert_with(|| columns.slot(digester.name(seed).unwrap_or(Columns::OTHER)));
+        let known = self.slots.get(&seed).copied();
+        let slot = known.unwrap_or_else(|| {
+            let slot = self.columns.slot(digester.name(seed).unwrap_or(Columns::OTHER));
+            if self.generation != self.columns.generation() || self.slots.len() >= MAX_SLOTS {
+                self.generation = self.columns.generation();
+                self.slots.clear();
+                self.order.clear();
+            }
+            self.slots.insert(seed, slot);
+            slot
+        });
         if self.order.len() <= place {
             self.order.resize(place + 1, (0, 0));
         }
@@ -182,9 +193,7 @@ impl Part {
             shared.leaves[side].add(key, record);
         }
         if sketch {
-            shared
-                .sketch
-                .add(&self.items, if side == Side::Stable { 1 } else { -1 });
+            shared.sketch.add(&self.items, side == Side::Stable);
         }
         self.keys.clear();
         self.items.clear();

@@ -112,20 +112,16 @@ fn parse(bytes: &[u8]) -> Option<(PartHeader, Tally)> {
     let (stable, rest) = body.split_at(leaves);
     let (candidate, rest) = rest.split_at(leaves);
     let (sketch, mut rest) = rest.split_at(stored.sketch_bytes);
-    let columns = stored.columns.try_map(|paths| {
+    let columns = stored.columns.map(|paths| {
         let mut columns = Columns::default();
         for path in paths {
             let (sums, tail) = rest.split_at(COLUMN_RANGES * 8);
-            let sums: Vec<u64> = sums
-                .chunks_exact(8)
-                .map(|b| u64::from_le_bytes(b.try_into().expect("eight bytes")))
-                .collect();
+            let sum =
+                |range: usize| u64::from_le_bytes(sums[range * 8..][..8].try_into().expect("eight bytes"));
+            columns.restore(&path, &std::array::from_fn(sum));
             rest = tail;
-            if !columns.restore(&path, &sums) {
-                return Err(());
-            }
         }
-        Ok(columns)
+        columns
     });
     let tally = Tally {
         leaves: Pair {
@@ -133,7 +129,7 @@ fn parse(bytes: &[u8]) -> Option<(PartHeader, Tally)> {
             candidate: Leaves::from_bytes(candidate)?,
         },
         sketch: Sketch::from_bytes(sketch)?,
-        columns: columns.ok()?,
+        columns,
         counts: stored.counts,
         unread: stored.unread,
     };

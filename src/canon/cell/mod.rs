@@ -17,7 +17,7 @@ pub use explain::{LossKind, Precision};
 pub use loss::{ColumnVerdict, LossCounts, LossScan, LossState, LossVerdict};
 
 use super::csv::{CellSpan, Dialect, DialectKind, Escapes};
-use super::{Absent, Encoder, Equality, FieldOrder, Normalize, Numbers, decode, ejson};
+use super::{Absent, Encoder, Equality, FieldOrder, Flat, Normalize, Numbers, decode, ejson};
 use crate::model::{CqlType, NumberType, Problem, Timestamp, Value};
 use number::excerpt;
 use std::borrow::Cow;
@@ -195,6 +195,22 @@ impl<'a> RawCell<'a> {
             ColumnType::Text => out.text(&self.words()?),
             ColumnType::Cql(ty) => self.cql(ty, None, out),
             plain => self.plain(plain, out),
+        }
+    }
+
+    /// Writes the value's canonical bytes in one go, if it is short and simple; false if it is left to the encoder.
+    #[inline]
+    pub fn flat(&self, out: &mut Flat) -> bool {
+        // What holds no escape byte has nothing that cqlsh's formatting would have escaped either.
+        let plain =
+            !self.escaped && (self.dialect.kind != DialectKind::Cqlsh || self.dialect.escape == b'\\');
+        if !plain || !self.column.is_text() {
+            return false;
+        }
+        if self.is_null() {
+            out.null()
+        } else {
+            out.text(self.text)
         }
     }
 

@@ -43,10 +43,10 @@ impl File {
     }
 
     fn each(&self, mut visit: impl FnMut(usize, usize, RawCell<'_>)) {
-        let mut cells = Vec::new();
+        let mut cells = crate::canon::csv::Cells::new();
         for (row, record) in self.records.iter().enumerate() {
             self.dialect.split(record, &mut cells).unwrap();
-            self.dialect.check_width(&cells, self.columns.len()).unwrap();
+            self.dialect.check_width(cells.len(), self.columns.len()).unwrap();
             for (i, span) in cells.iter().enumerate() {
                 visit(
                     row,
@@ -119,7 +119,7 @@ fn decimal(unscaled: i64, exponent: i64) -> Value {
 
 /// Reads one cell as the only cell of its record.
 fn read(dialect: &Dialect, column: &ColumnSpec, record: &str) -> Result<Value, Problem> {
-    let mut cells = Vec::new();
+    let mut cells = crate::canon::csv::Cells::new();
     dialect.split(record.as_bytes(), &mut cells)?;
     assert_eq!(cells.len(), 1, "{record}");
     let cell = RawCell::new(record.as_bytes(), cells[0], column, dialect);

@@ -3,12 +3,13 @@
 
 use super::generate::{self, document, number, value};
 use super::{TYPED, bson, by_value, json, tree};
-use crate::canon::bson::RawBson;
+use crate::canon::bson::{RawBson, walk};
 use crate::canon::ejson::RawJson;
-use crate::canon::{Absent, Equality, FieldOrder, Normalize, Numbers, compare_keys, decode};
+use crate::canon::{Absent, Encoder, Equality, FieldOrder, Flat, Normalize, Numbers, compare_keys, decode};
 use crate::model::{Number, NumberRepr, Value};
 use num_bigint::BigInt;
 use num_traits::{FromPrimitive, Signed};
+use proptest::collection::vec;
 use proptest::prelude::*;
 use std::cmp::Ordering;
 
@@ -88,6 +89,22 @@ proptest! {
         let streamed = bson(equality, &bytes);
         prop_assert_eq!(&streamed, &tree(equality, &back));
         prop_assert_eq!(&streamed, &tree(equality, &doc));
+    }
+
+    #[test]
+    fn flat_values_are_what_the_encoder_writes(doc in document(), numbers in vec(number(), 1..8), equality in equality()) {
+        let numbers = numbers.into_iter().enumerate().map(|(i, n)| (format!("n{i}"), n));
+        let fields: Vec<(String, Value)> = fields(&doc).iter().cloned().chain(numbers).collect();
+        let mut flat = Flat::new(&equality);
+        walk(&generate::bson(&fields), |_, value| {
+            if value.flat(&mut flat) {
+                let mut encoder = Encoder::new(equality);
+                value.encode(&mut encoder).unwrap();
+                assert_eq!(flat.bytes(), encoder.bytes());
+            }
+            Ok(())
+        })
+        .unwrap();
     }
 
     #[test]

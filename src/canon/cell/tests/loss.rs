@@ -61,7 +61,7 @@ fn scan(ty: &str, cells: &[&str]) -> LossScan {
     let (columns, dialect) = ([column(ty)], Dialect::cqlsh(""));
     let mut scan = LossScan::new(&columns, &dialect);
     for cell in cells {
-        let mut spans = Vec::new();
+        let mut spans = crate::canon::csv::Cells::new();
         dialect.split(cell.as_bytes(), &mut spans).unwrap();
         scan.cell(0, &RawCell::new(cell.as_bytes(), spans[0], &columns[0], &dialect));
     }
@@ -137,7 +137,7 @@ fn only_what_could_have_been_exported_so_is_explained() {
     let dialect = Dialect::cqlsh("");
     let explain = |ty: &str, cell: &str, other: Option<&Value>| {
         let column = column(ty);
-        let mut spans = Vec::new();
+        let mut spans = crate::canon::csv::Cells::new();
         dialect.split(cell.as_bytes(), &mut spans).unwrap();
         RawCell::new(cell.as_bytes(), spans[0], &column, &dialect).explains(
             other,

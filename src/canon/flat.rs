@@ -1,0 +1,161 @@
+//! Short values that hold no other, written in one go: what most fields of most records are.
+//!
+//! The bytes are those that [`Encoder`](super::Encoder) writes for the same value; what is longer, nested or not quite
+//! right is left to it.
+
+use super::encode::{DecimalForm, decimal_form};
+use super::{Equality, Numbers, tag};
+use crate::model::{NumberType, Timestamp};
+
+/// Text up to this length is written flat; its length takes one byte.
+const MAX_TEXT: usize = 127;
+
+/// A buffer for the canonical bytes of one short value.
+#[derive(Clone, Debug)]
+pub struct Flat {
+    bytes: [u8; 2 + MAX_TEXT],
+    len: usize,
+    typed: bool,
+}
+
+impl Flat {
+    /// An empty buffer for values under `equality`.
+    pub fn new(equality: &Equality) -> Flat {
+        Flat {
+            bytes: [0; 2 + MAX_TEXT],
+            len: 0,
+            typed: equality.numbers == Numbers::Typed,
+        }
+    }
+
+    /// The value written last.
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    #[inline]
+    fn one(&mut self, tag: u8) -> bool {
+        self.bytes[0] = tag;
+        self.len = 1;
+        true
+    }
+
+    #[inline]
+    fn tagged<const N: usize>(&mut self, tag: u8, content: [u8; N]) -> bool {
+        self.bytes[0] = tag;
+        self.bytes[1..=N].copy_from_slice(&content);
+        self.len = 1 + N;
+        true
+    }
+
+    #[inline]
+    fn number(&mut self, ty: NumberType, tag: u8, content: [u8; 8]) -> bool {
+        if !self.typed {
+            return self.tagged(tag, content);
+        }
+        self.bytes[..3].copy_from_slice(&[tag::TYPED, ty as u8, tag]);
+        self.bytes[3..11].copy_from_slice(&content);
+        self.len = 11;
+        true
+    }
+
+    #[inline]
+    pub(super) fn null(&mut self) -> bool {
+        self.one(tag::NULL)
+    }
+
+    #[inline]
+    pub(super) fn bool(&mut self, value: bool) -> bool {
+        self.one(if value { tag::TRUE } else { tag::FALSE })
+    }
+
+    #[inline]
+    pub(super) fn int(&mut self, value: i64, ty: NumberType) -> bool {
+        self.number(ty, tag::INT, value.to_le_bytes())
+    }
+
+    /// Doubles that are no integers, and integers within 2^53.
+    #[inline]
+    pub(super) fn double(&mut self, value: f64, ty: NumberType) -> bool {
+        const EXACT: f64 = 9_007_199_254_740_992.0;
+        if !(-EXACT..EXACT).contains(&value) {
+            return false;
+        }
+        let int = value as i64;
+        if int as f64 == value {
+            self.int(int, ty)
+        } else {
+            self.number(ty, tag::DOUBLE, value.to_bits().to_le_bytes())
+        }
+    }
+
+    #[inline]
+    pub(super) fn decimal(
+        &mut self,
+        negative: bool,
+        coefficient: u128,
+        exponent: i64,
+        ty: NumberType,
+    ) -> bool {
+        let numbers = if self.typed {
+            Numbers::Typed
+        } else {
+            Numbers::Value
+        };
+        let (coefficient, exponent) = match decimal_form(numbers, negative, coefficient, exponent) {
+            DecimalForm::Int(value) => return self.int(value, ty),
+            DecimalForm::Double(value) => return self.number(ty, tag::DOUBLE, value.to_bits().to_le_bytes()),
+            DecimalForm::Decimal {
+                coefficient,
+                exponent,
+            } => (coefficient, exponent),
+        };
+        let zigzag = ((exponent << 1) ^ (exponent >> 63)) as u64;
+        if zigzag >= 1 << 14 {
+            return false;
+        }
+        let mut at = 0;
+        if self.typed {
+            self.bytes[..2].copy_from_slice(&[tag::TYPED, ty as u8]);
+            at = 2;
+        }
+        self.bytes[at..at + 2].copy_from_slice(&[tag::DECIMAL, u8::from(negative && coefficient != 0)]);
+        at += 2;
+        if zigzag >= 0x80 {
+            self.bytes[at] = zigzag as u8 | 0x80;
+            at += 1;
+            self.bytes[at] = (zigzag >> 7) as u8;
+        } else {
+            self.bytes[at] = zigzag as u8;
+        }
+        // Big-endian, without the zero bytes at its head; a zero is one byte.
+        let head = (coefficient.leading_zeros() / 8).min(15);
+        self.bytes[at + 1] = 16 - head as u8;
+        self.bytes[at + 2..at + 18].copy_from_slice(&(coefficient << (8 * head)).to_be_bytes());
+        self.len = at + 18 - head as usize;
+        true
+    }
+
+    /// ASCII text: it is valid and in every normal form.
+    #[inline]
+    pub(super) fn text(&mut self, text: &[u8]) -> bool {
+        if text.len() > MAX_TEXT || !text.is_ascii() {
+            return false;
+        }
+        self.bytes[..2].copy_from_slice(&[tag::TEXT, text.len() as u8]);
+        self.bytes[2..2 + text.len()].copy_from_slice(text);
+        self.len = 2 + text.len();
+        true
+    }
+
+    #[inline]
+    pub(super) fn timestamp(&mut self, at: Timestamp) -> bool {
+        self.tagged(tag::TIMESTAMP, at.0.to_le_bytes())
+    }
+
+    #[inline]
+    pub(super) fn object_id(&mut self, id: [u8; 12]) -> bool {
+        self.tagged(tag::OBJECT_ID, id)
+    }
+}
