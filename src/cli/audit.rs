@@ -17,16 +17,34 @@ pub(super) fn load(chosen: &Chosen, tuning: &Tuning) -> Result<Config, Failure> 
     if chosen.swap {
         config.swap();
     }
-    tune(&mut config.scan, tuning);
+    tune(&mut config.scan, tuning)?;
     Ok(config)
 }
 
-fn tune(scan: &mut ScanConfig, tuning: &Tuning) {
+/// Threads beyond which more of them are a mistake.
+const MOST_THREADS: usize = 1024;
+
+fn tune(scan: &mut ScanConfig, tuning: &Tuning) -> Result<(), Failure> {
     scan.threads = tuning.threads.unwrap_or(scan.threads);
     scan.strategy = tuning.strategy.unwrap_or(scan.strategy);
     scan.samples = tuning.samples.unwrap_or(scan.samples);
     scan.spill_limit = tuning.spill_limit.unwrap_or(scan.spill_limit);
     scan.checkpoint_seconds = tuning.checkpoint_seconds.unwrap_or(scan.checkpoint_seconds);
+    if scan.threads > MOST_THREADS {
+        let message = format!(
+            "{} threads: at most {MOST_THREADS}; 0 means one a core",
+            scan.threads
+        );
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    if scan.checkpoint_seconds.is_nan() || scan.checkpoint_seconds < 0.0 {
+        let message = format!(
+            "checkpoints every {} s: expected a number from 0 up",
+            scan.checkpoint_seconds
+        );
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    Ok(())
 }
 
 /// The policy: the file given, else the configuration's section, else the strict one.
@@ -83,7 +101,7 @@ pub(super) fn diff(args: Diff) -> Result<Exit, Failure> {
         policy: None,
         digest: String::new(),
     };
-    tune(&mut config.scan, &args.tuning);
+    tune(&mut config.scan, &args.tuning)?;
     let temp = tempfile::Builder::new().prefix("assay-diff-").tempdir();
     let temp = temp.map_err(|e| Failure::new(Exit::Unwritable, format!("no temporary directory: {e}")))?;
     let tuning = Tuning {
@@ -101,6 +119,7 @@ pub(super) fn conduct(
     tuning: &Tuning,
     outputs: &Outputs,
 ) -> Result<Exit, Failure> {
+    let signals = Signals::listen();
     let sinks = output::open(outputs)?;
     let base = tuning.run_dir.clone().unwrap_or_else(|| config.run.dir.clone());
     create_private_dir(&base).map_err(|e| {
@@ -115,12 +134,23 @@ pub(super) fn conduct(
         only,
     };
     let (session, dir) = begin(config, policy, choices, tuning.run_dir.as_deref(), &base)?;
-    let signals = Signals::listen();
     let report = watch(session.stored_bytes(), &signals, |monitor| {
         session.audit(&dir, monitor, &|| signals.stop_is_final())
     })?;
     output::write(sinks, &report, &dir)?;
     Ok(report.verdict.map_or(Exit::Hold, |v| v.exit()))
+}
+
+/// A finished run is never overwritten.
+pub(super) fn refuse_finished(dir: &Path) -> Result<(), Failure> {
+    if !dir.join("report.json").exists() {
+        return Ok(());
+    }
+    let message = format!(
+        "{} holds a finished run already; choose another --run-dir",
+        dir.display()
+    );
+    Err(Failure::new(Exit::Usage, message))
 }
 
 /// Opens the session and its run directory: an unfinished run of the same question is taken up again, under its seed.
@@ -147,14 +177,8 @@ fn begin(
             dirs
         }
     };
-    if let Some(dir) = explicit
-        && dir.join("report.json").exists()
-    {
-        let message = format!(
-            "{} holds a finished run already; choose another --run-dir",
-            dir.display()
-        );
-        return Err(Failure::new(Exit::Usage, message));
+    if let Some(dir) = explicit {
+        refuse_finished(dir)?;
     }
     for dir in candidates.iter().rev() {
         let Some(plan) = unfinished(dir) else { continue };

@@ -13,14 +13,21 @@ use std::time::{Duration, Instant};
 pub(super) struct Signals {
     interrupt: Arc<AtomicBool>,
     terminate: Arc<AtomicBool>,
+    /// Nothing has been begun that would have to be ended well.
+    idle: Arc<AtomicBool>,
 }
 
 impl Signals {
-    /// Listens: the first SIGINT asks for a clean end, the second aborts; SIGTERM asks for a checkpoint.
+    /// Listens: the first SIGINT asks for a clean end, the second aborts; SIGTERM asks for a checkpoint. Before the work
+    /// has begun, while sources are opened, either ends the program at once.
     pub(super) fn listen() -> Signals {
         let signals = Signals::default();
+        signals.idle.store(true, Ordering::Relaxed);
         let abort = i32::from(crate::verdict::Exit::Temporary.code());
         // Where signals cannot be had, the run is merely not stoppable in a clean way.
+        for signal in [SIGINT, SIGTERM] {
+            let _ = signal_hook::flag::register_conditional_shutdown(signal, abort, signals.idle.clone());
+        }
         let _ = signal_hook::flag::register_conditional_shutdown(SIGINT, abort, signals.interrupt.clone());
         let _ = signal_hook::flag::register(SIGINT, signals.interrupt.clone());
         let _ = signal_hook::flag::register(SIGTERM, signals.terminate.clone());
@@ -37,12 +44,22 @@ impl Signals {
 pub(super) fn watch<T>(total: u64, signals: &Signals, work: impl FnOnce(&Monitor) -> T) -> T {
     let monitor = Monitor::default();
     let done = AtomicBool::new(false);
+    signals.idle.store(false, Ordering::Relaxed);
     std::thread::scope(|threads| {
         threads.spawn(|| show(total, &monitor, &done, signals));
-        let result = work(&monitor);
-        done.store(true, Ordering::Relaxed);
-        result
+        // Also where the work panics: the scope waits for the thread that shows it.
+        let _done = Done(&done);
+        work(&monitor)
     })
+}
+
+/// Tells that the work is over when it goes out of scope.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 fn show(total: u64, monitor: &Monitor, done: &AtomicBool, signals: &Signals) {
@@ -77,5 +94,20 @@ fn show(total: u64, monitor: &Monitor, done: &AtomicBool, signals: &Signals) {
     }
     if let Some(bar) = bar {
         bar.finish_and_clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_the_work_comes_through() {
+        let caught = std::panic::catch_unwind(|| {
+            watch(0, &Signals::default(), |_| {
+                std::panic::resume_unwind(Box::new("broken"))
+            })
+        });
+        assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"broken"));
     }
 }

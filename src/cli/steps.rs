@@ -1,7 +1,7 @@
 //! `plan`, `scan` and `merge`: an audit in steps, for several processes.
 
 use super::args::{Chosen, Merge, Plan as PlanArgs, Scan, Tuning};
-use super::audit::{load, policy};
+use super::audit::{load, policy, refuse_finished};
 use super::progress::{Signals, watch};
 use super::{Failure, output};
 use crate::plan::Plan;
@@ -12,6 +12,7 @@ use std::path::Path;
 
 /// `assay plan`.
 pub(super) fn plan(args: PlanArgs) -> Result<Exit, Failure> {
+    let _signals = Signals::listen();
     let config = load(&args.chosen, &args.tuning)?;
     let temp = spool()?;
     let choices = Choices {
@@ -39,10 +40,10 @@ pub(super) fn plan(args: PlanArgs) -> Result<Exit, Failure> {
 
 /// `assay scan`.
 pub(super) fn scan(args: Scan) -> Result<Exit, Failure> {
+    let signals = Signals::listen();
     let temp = spool()?;
     let session = follow(&args.chosen, &args.tuning, &args.plan, None, temp.path())?;
     let (i, n) = args.share;
-    let signals = Signals::listen();
     let done = watch(session.stored_bytes() / n as u64, &signals, |monitor| {
         session.scan_slices(&|id| id % n == i - 1, &args.parts, monitor)
     })?;
@@ -51,6 +52,7 @@ pub(super) fn scan(args: Scan) -> Result<Exit, Failure> {
 
 /// `assay merge`.
 pub(super) fn merge(args: Merge) -> Result<Exit, Failure> {
+    let signals = Signals::listen();
     let sinks = output::open(&args.outputs)?;
     let temp = spool()?;
     let session = follow(
@@ -65,9 +67,9 @@ pub(super) fn merge(args: Merge) -> Result<Exit, Failure> {
         .run_dir
         .clone()
         .unwrap_or_else(|| args.parts.join("run"));
+    refuse_finished(&dir)?;
     create_private_dir(&dir)
         .map_err(|e| Failure::new(Exit::Unwritable, format!("cannot create {}: {e}", dir.display())))?;
-    let signals = Signals::listen();
     let report = watch(session.stored_bytes(), &signals, |monitor| {
         session.merge(&args.parts, &dir, monitor)
     })?;

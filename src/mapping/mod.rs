@@ -17,6 +17,7 @@ pub use capture::{Captured, OwnedCell};
 pub use convert::{Case, Conversion, Encoding, EpochUnit, Step, Type, UuidOrder};
 pub use digester::{Depth, Digester};
 pub use model::{Compare, Explode, Field, Suppression};
+pub use names::column_path;
 pub use projection::Projection;
 pub use rule::{Expect, Rule, Unmapped};
 pub use tolerance::Tolerance;

@@ -1,6 +1,8 @@
 //! The paths of a mapping's rules as a tree of names.
 
+use memchr::memchr2;
 use rustc_hash::FxHashMap;
+use std::borrow::Cow;
 
 /// One level of names.
 #[derive(Clone, Debug, Default)]
@@ -37,22 +39,18 @@ impl Node {
 
     /// Enters the path of a rule.
     pub(super) fn insert(&mut self, path: &str, rule: usize, name: &str) {
-        if let Some(prefix) = path
-            .strip_suffix('*')
-            .filter(|p| !p.contains('.') && !p.is_empty())
-        {
-            self.prefixes
-                .push((prefix.as_bytes().to_vec(), name.trim_end_matches('*').to_owned()));
-        } else if path == "*" {
-            self.prefixes
-                .push((Vec::new(), name.trim_end_matches('*').to_owned()));
-        } else if let Some((head, rest)) = path.split_once('.') {
-            self.child(head)
+        match split(path) {
+            (head, Some(rest)) => self
+                .child(&head)
                 .node
                 .get_or_insert_default()
-                .insert(rest, rule, name);
-        } else {
-            self.child(path).rules.push(rule);
+                .insert(rest, rule, name),
+            (head, None) => match head.strip_suffix('*') {
+                Some(prefix) => self
+                    .prefixes
+                    .push((prefix.as_bytes().to_vec(), name.trim_end_matches('*').to_owned())),
+                None => self.child(&head).rules.push(rule),
+            },
         }
     }
 
@@ -79,5 +77,55 @@ impl Node {
     pub(super) fn prefix(&self, name: &[u8]) -> Option<Vec<u8>> {
         let (prefix, canonical) = self.prefixes.iter().find(|(p, _)| name.starts_with(p))?;
         Some([canonical.as_bytes(), &name[prefix.len()..]].concat())
+    }
+}
+
+/// The name of a document's field as it stands in a path: with a backslash before dots and backslashes that are its own,
+/// so that a field called `a.b` is never taken for the field `b` inside `a`.
+pub(super) fn escape(name: &[u8]) -> Cow<'_, [u8]> {
+    if memchr2(b'.', b'\\', name).is_none() {
+        return Cow::Borrowed(name);
+    }
+    let mut out = Vec::with_capacity(name.len() + 2);
+    for &byte in name {
+        if matches!(byte, b'.' | b'\\') {
+            out.push(b'\\');
+        }
+        out.push(byte);
+    }
+    Cow::Owned(out)
+}
+
+/// A path that leads to the column of this very name, whatever dots it has.
+pub fn column_path(name: &str) -> String {
+    String::from_utf8_lossy(&escape(name.as_bytes())).into_owned()
+}
+
+/// The first name of a path, and the path below it.
+fn split(path: &str) -> (String, Option<&str>) {
+    let mut name = String::new();
+    let mut chars = path.char_indices();
+    while let Some((at, c)) = chars.next() {
+        match c {
+            '.' => return (name, Some(&path[at + 1..])),
+            '\\' => name.push(chars.next().map_or(c, |(_, escaped)| escaped)),
+            c => name.push(c),
+        }
+    }
+    (name, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dots_of_a_name_are_told_from_those_of_a_path() {
+        assert_eq!(split("a.b.c"), ("a".to_owned(), Some("b.c")));
+        assert_eq!(split(r"a\.b.c"), ("a.b".to_owned(), Some("c")));
+        assert_eq!(split(r"a\\.b"), (r"a\".to_owned(), Some("b")));
+        for name in ["", "a", "a.b", r"a\b", r".\.", "é.ü"] {
+            assert_eq!(split(&column_path(name)), (name.to_owned(), None));
+        }
     }
 }

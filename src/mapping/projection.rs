@@ -6,6 +6,7 @@ use crate::Side;
 use crate::canon::{Encoder, Equality, Numbers, decode, without_types};
 use crate::digest::Hasher;
 use crate::model::{Problem, Value};
+use rustc_hash::FxHashSet;
 
 /// A compiled mapping for one side of one compare.
 #[derive(Clone, Debug)]
@@ -26,6 +27,10 @@ pub struct Projection {
     pub(super) element: Node,
     pub(super) explode: Option<String>,
     pub(super) unmapped: Unmapped,
+    /// Names of rules that this side holds under another path: a field of such a name is not what the rule is about.
+    claimed: FxHashSet<Box<[u8]>>,
+    /// Whether the side has columns, whose dots lead nowhere.
+    pub(super) flat: bool,
 }
 
 impl Projection {
@@ -71,6 +76,11 @@ impl Projection {
             Some(Expect::Value(v)) => encode(v, by_value).map(Some),
             _ => Ok(None),
         });
+        let claimed = rules
+            .iter()
+            .filter(|r| r.path.as_ref() != Some(&r.name))
+            .map(|r| r.name.as_bytes().into())
+            .collect();
         let position = |name: &String| key.iter().position(|k| k == name);
         let plain = |r: &Rule| {
             let compared = !r.ignore && r.expect.is_none() && position(&r.name).is_none();
@@ -91,7 +101,25 @@ impl Projection {
             element,
             explode,
             unmapped,
+            claimed,
+            flat: false,
         })
+    }
+
+    /// The same for a side with columns: their names have no structure, whatever dots they hold.
+    #[must_use]
+    pub fn of_columns(self) -> Projection {
+        Projection { flat: true, ..self }
+    }
+
+    /// The canonical path of a field that no rule reads, where it is not its own path: one called like a rule that reads
+    /// something else here must not be taken for it. A record that was not migrated would look as if it was.
+    #[inline]
+    pub(super) fn stray(&self, path: &[u8]) -> Option<Vec<u8>> {
+        if self.claimed.is_empty() || !self.claimed.contains(path) {
+            return None;
+        }
+        Some([path, format!(" ({}, unmapped)", self.side).as_bytes()].concat())
     }
 
     /// The side this projection reads.

@@ -4,6 +4,7 @@
 //! some perhaps left out, needs no look-up, no hash of a name, and no check for a name that comes twice: the names here
 //! are distinct, and each is passed once. Any other record goes the long way, with the same result.
 
+use super::names::escape;
 use super::projection::Projection;
 use super::rule::Unmapped;
 
@@ -128,12 +129,13 @@ impl Shape {
             }
             None => match (p.root.prefix(name), p.unmapped) {
                 (Some(path), _) => path,
-                (None, Unmapped::Compare) => name.to_vec(),
+                (None, Unmapped::Compare) if p.flat => name.to_vec(),
+                (None, Unmapped::Compare) => escape(name).into_owned(),
                 (None, Unmapped::Ignore) => return Some(Target::Nowhere),
                 (None, Unmapped::Report) => return Some(Target::Walk),
             },
         };
-        let path = String::from_utf8(path).ok()?;
+        let path = String::from_utf8(p.stray(&path).unwrap_or(path)).ok()?;
         let seed = p.hasher.path(path.as_bytes());
         let known = self
             .entries

@@ -4,12 +4,13 @@
 //! that what is compared and what is shown cannot drift apart.
 
 use super::digester::{Depth, Digester, Slot};
-use super::names::Node;
+use super::names::{Node, escape};
 use super::projection::Projection;
 use super::rule::{ELEMENT, INDEX, Unmapped};
 use super::shape::{Entry, Shape, Target};
 use crate::canon::{Expect, Raw, RawRecord};
 use crate::model::{Number, NumberType, Problem, Value};
+use std::borrow::Cow;
 
 impl Projection {
     /// Walks one raw record and calls `emit` once per record it holds: once, or once per element under `explode`.
@@ -203,7 +204,7 @@ impl Projection {
             }
             if let Some(inner) = &child.node {
                 let before = path.len();
-                path.extend_from_slice(name);
+                path.extend_from_slice(&escape(name));
                 path.push(b'.');
                 let mut hint = 0;
                 let walked = value
@@ -217,20 +218,29 @@ impl Projection {
                 return Ok(());
             }
         } else if let Some(path) = node.prefix(name) {
-            put(Slot::Named(&path), value);
+            put(Slot::Named(&self.stray(&path).unwrap_or(path)), value);
             return Ok(());
         }
         if self.unmapped == Unmapped::Ignore {
             return Ok(());
         }
-        if path.is_empty() {
-            put(Slot::Unmapped(name), value);
+        let before = path.len();
+        let name = if self.flat {
+            Cow::Borrowed(name)
         } else {
-            let before = path.len();
-            path.extend_from_slice(name);
-            put(Slot::Unmapped(path), value);
-            path.truncate(before);
+            escape(name)
+        };
+        let whole = if path.is_empty() {
+            &*name
+        } else {
+            path.extend_from_slice(&name);
+            &path[..]
+        };
+        match self.stray(whole) {
+            Some(stray) => put(Slot::Unmapped(&stray), value),
+            None => put(Slot::Unmapped(whole), value),
         }
+        path.truncate(before);
         Ok(())
     }
 }

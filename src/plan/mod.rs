@@ -119,6 +119,44 @@ impl Plan {
         .digest()
     }
 
+    /// Whether the slices are numbered in order and tile every input, each byte in one of them. A plan that leaves out a
+    /// stretch would prove nothing about it.
+    ///
+    /// # Errors
+    /// A sentence about the first slice that does not fit.
+    pub fn check(&self) -> Result<(), String> {
+        for (number, slice) in self.slices.iter().enumerate() {
+            if slice.id != number || slice.compare >= self.compares.len() {
+                return Err(format!(
+                    "slice {} of compare {} stands at place {number} of the plan's slices",
+                    slice.id, slice.compare
+                ));
+            }
+        }
+        for (index, compare) in self.compares.iter().enumerate() {
+            for side in Side::BOTH {
+                let mut expected = Some(0);
+                for span in self.spans(index, side, |_| true) {
+                    if expected != Some(span.from) || span.to.is_some_and(|to| to <= span.from) {
+                        let name = &compare.name;
+                        return Err(format!(
+                            "the slices of compare {name} leave a gap or overlap in {side} at byte {}",
+                            expected.unwrap_or(span.from).min(span.from)
+                        ));
+                    }
+                    expected = span.to;
+                }
+                if let Some(end) = expected {
+                    return Err(format!(
+                        "the slices of compare {} leave out {side} from byte {end} on",
+                        compare.name
+                    ));
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The spans of one compare and side that `wanted` picks, in stream order.
     pub fn spans(&self, compare: usize, side: Side, wanted: impl Fn(usize) -> bool) -> Vec<Span> {
         let mine = |s: &&Slice| s.compare == compare && s.side == side && wanted(s.id);
@@ -138,6 +176,7 @@ pub fn sketch_cells(bytes: u64) -> usize {
 /// Cuts one stream of `end` bytes into at most `n` spans, about even, at `boundaries`: offsets of records with their
 /// numbers, in order.
 pub fn cut(boundaries: &[(u64, u64)], end: u64, n: usize) -> Vec<Span> {
+    let n = n.min(boundaries.len() + 1);
     let mut starts = vec![(0, 0)];
     for i in 1..n as u64 {
         let aim = end / n as u64 * i;
@@ -160,6 +199,72 @@ pub fn cut(boundaries: &[(u64, u64)], end: u64, n: usize) -> Vec<Span> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    fn plan(spans: Pair<Vec<Span>>) -> Plan {
+        let slices = spans.into_sides().into_iter().flat_map(|(side, spans)| {
+            spans.into_iter().map(move |span| Slice {
+                id: 0,
+                compare: 0,
+                side,
+                span,
+            })
+        });
+        let slices = slices.enumerate().map(|(id, slice)| Slice { id, ..slice });
+        let input = Input {
+            location: "x".into(),
+            namespace: "x".into(),
+            stored_bytes: 9,
+        };
+        Plan {
+            schema: SCHEMA.into(),
+            canonical: 1,
+            seed: "7".into(),
+            compares: vec![PlannedCompare {
+                name: "x".into(),
+                mapping: String::new(),
+                sketch_cells: 4096,
+                inputs: Pair {
+                    stable: input.clone(),
+                    candidate: input,
+                },
+            }],
+            slices: slices.collect(),
+        }
+    }
+
+    #[test]
+    fn only_plans_that_tile_are_followed() {
+        let span = |from, to| Span { from, record: 0, to };
+        let both = |spans: &[Span]| {
+            plan(Pair {
+                stable: vec![Span::ALL],
+                candidate: spans.to_vec(),
+            })
+        };
+        assert_eq!(both(&[Span::ALL]).check(), Ok(()));
+        assert_eq!(both(&[span(0, Some(5)), span(5, None)]).check(), Ok(()));
+        for (spans, words) in [
+            (&[][..], "candidate from byte 0"),
+            (&[span(0, Some(5))], "candidate from byte 5"),
+            (&[span(0, Some(5)), span(6, None)], "candidate at byte 5"),
+            (&[span(0, Some(5)), span(4, None)], "candidate at byte 4"),
+            (&[span(0, Some(5)), span(5, Some(5))], "candidate at byte 5"),
+            (&[span(3, None)], "candidate at byte 0"),
+            (&[span(0, None), span(5, None)], "candidate at byte 5"),
+        ] {
+            let error = both(spans).check().unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+        let mut wrong = both(&[Span::ALL]);
+        wrong.slices[1].id = 7;
+        assert!(wrong.check().is_err());
+        wrong.slices[1] = Slice {
+            id: 1,
+            compare: 1,
+            ..wrong.slices[1].clone()
+        };
+        assert!(wrong.check().is_err());
+    }
 
     proptest! {
         #[test]

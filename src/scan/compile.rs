@@ -3,7 +3,7 @@
 use crate::canon::Layout;
 use crate::canon::{Absent, Equality, Numbers};
 use crate::digest::Hasher;
-use crate::mapping::{Compare, Expect, Projection, Rule};
+use crate::mapping::{Compare, Expect, Projection, Rule, column_path};
 use crate::model::{Problem, Value};
 use crate::source::{Engine, Format, Namespace};
 use std::sync::Arc;
@@ -49,6 +49,9 @@ pub fn compile(
         [] => own_key(sides)?,
         key => key.to_vec(),
     };
+    if let Some(twice) = (1..key.len()).find(|i| key[..*i].contains(&key[*i])) {
+        return Err(format!("the key names {:?} twice", key[twice]));
+    }
     let mut rules = Vec::new();
     for field in &compare.fields {
         let here = field.only.is_none_or(|only| only == side);
@@ -126,7 +129,14 @@ pub fn compile(
         .as_ref()
         .filter(|e| e.side == side)
         .map(|e| e.path.clone());
-    Projection::new(side, rules, &key, explode, compare.unmapped, equality, hasher).map_err(|p| p.to_string())
+    let flat = sides[side].1.is_some();
+    if flat {
+        let path = |r: &mut Rule| r.path = r.path.take().map(|p| column_path(&p));
+        rules.iter_mut().for_each(path);
+    }
+    let projection = Projection::new(side, rules, &key, explode, compare.unmapped, equality, hasher);
+    let projection = projection.map_err(|p| p.to_string())?;
+    Ok(if flat { projection.of_columns() } else { projection })
 }
 
 /// The key the stores themselves have: `_id`, or the primary key of the schema.

@@ -159,6 +159,8 @@ impl Session {
             let message = "the plan was made for another configuration, mapping or pair of stores (or they have changed since)";
             return Err(SessionError::Usage(message.to_owned()));
         }
+        plan.check()
+            .map_err(|m| SessionError::Usage(format!("the plan was changed since it was made: {m}")))?;
         session.plan = plan;
         Ok(session)
     }

@@ -9,6 +9,7 @@ mod orders;
 mod regressions;
 mod resume;
 mod schemas;
+mod steps;
 mod strategies;
 mod support;
 mod surface;

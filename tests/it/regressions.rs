@@ -1,7 +1,7 @@
 //! The false answers that other tools are known for, each as a case of ours; and mirror images.
 
 use crate::bson::{Bson, date, document, int, nested, null, text};
-use crate::support::{assay, diff, fixture, found, put, temp, verdict_of};
+use crate::support::{assay, audited, diff, fixture, found, put, temp, verdict_of};
 use std::path::Path;
 
 fn bson(records: &[&[(&str, Bson)]]) -> Vec<u8> {
@@ -196,4 +196,48 @@ fn exchanged_files_are_not_equal() {
         &["-k", "order_id", "--dialect", "cqlsh"],
     );
     assert_ne!(wrong.end.code, 0);
+}
+
+/// A field that was not renamed in the migration must not pass for the renamed one.
+#[test]
+fn a_field_under_its_old_name_is_not_migrated() {
+    let rule = "[[compare.field]]\nname = \"status\"\nstable = \"status\"\ncandidate = \"state\"\n";
+    let stable = b"{\"_id\":\"a\",\"status\":\"x\"}\n{\"_id\":\"b\",\"status\":\"y\"}\n";
+    let candidate = b"{\"_id\":\"a\",\"state\":\"x\"}\n{\"_id\":\"b\",\"status\":\"y\"}\n";
+    let found = audited("ndjson", stable, candidate, rule);
+    assert_eq!(found.end.code, 10, "{}", found.end.out);
+    assert_eq!(found.list(), ["changed b [status status (candidate, unmapped)]"]);
+    let migrated = b"{\"_id\":\"a\",\"state\":\"x\"}\n{\"_id\":\"b\",\"state\":\"y\"}\n";
+    assert_eq!(audited("ndjson", stable, migrated, rule).end.code, 0);
+    // The same where a prefix leads to the name.
+    let rules = "[[compare.field]]\nname = \"a.*\"\nstable = \"a.*\"\ncandidate = \"a_*\"\n\
+        [[compare.field]]\nname = \"a.city\"\nstable = \"a.city\"\ncandidate = \"town\"\n";
+    let stable = b"{\"_id\":\"a\",\"a\":{\"city\":\"x\",\"zip\":\"1\"}}\n";
+    let old = b"{\"_id\":\"a\",\"a_city\":\"x\",\"a_zip\":\"1\"}\n";
+    let new = b"{\"_id\":\"a\",\"town\":\"x\",\"a_zip\":\"1\"}\n";
+    assert_eq!(audited("ndjson", stable, old, rules).end.code, 10);
+    assert_eq!(audited("ndjson", stable, new, rules).end.code, 0);
+}
+
+/// A field called `a.b` is not the field `b` inside `a`; a column called `a.b` is what it is called.
+#[test]
+fn dots_in_names_are_no_paths() {
+    for rule in ["a.b", "a.c"] {
+        let rule =
+            format!("[[compare.field]]\nname = \"{rule}\"\nstable = \"{rule}\"\ncandidate = \"{rule}\"\n");
+        let dotted = b"{\"_id\":\"a\",\"a.b\":\"x\",\"a\":{\"c\":\"y\"}}\n";
+        let nested = b"{\"_id\":\"a\",\"a\":{\"b\":\"x\",\"c\":\"y\"}}\n";
+        assert_eq!(audited("ndjson", dotted, nested, &rule).end.code, 10);
+        assert_eq!(audited("ndjson", nested, dotted, &rule).end.code, 10);
+        assert_eq!(audited("ndjson", dotted, dotted, &rule).end.code, 0);
+    }
+    let cut = "key = [\"id\"]\n[[compare.field]]\nname = \"a.b\"\nstable = \"a.b\"\ncandidate = \"b\"\nstable_trim = true\n";
+    let found = audited("csv", b"id,a.b\n1, x\n", b"id,b\n1,x\n", cut);
+    assert_eq!(found.end.code, 0, "{}{}", found.end.out, found.end.err);
+}
+
+#[test]
+fn a_key_field_named_twice_is_a_mistake() {
+    let found = audited("csv", b"id,v\n1,x\n", b"id,v\n1,x\n", "key = [\"id\", \"id\"]\n");
+    found.end.expect(64).says(&["id", "twice"]);
 }

@@ -53,6 +53,17 @@ fn result(run: &Path) -> Value {
     json(run.join("report.json"))["result"].clone()
 }
 
+/// Waits until a run has left its first checkpoint.
+fn begun(run: &Path) {
+    for _ in 0..6000 {
+        if run.join("0.part").exists() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("the run in {} has not begun", run.display());
+}
+
 /// Pseudo-random instants, the same ones in every run of the test.
 fn instants(mut state: u64) -> impl Iterator<Item = Duration> {
     std::iter::repeat_with(move || {
@@ -104,7 +115,7 @@ fn interrupt_ends_in_a_report_that_holds() {
     let config = shop(dir.path());
     let run = dir.path().join("run");
     let child = audit(&config, &run).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(150));
+    begun(&run);
     signal(&child, "INT");
     let ended = ended(child.wait_with_output().unwrap()).expect(20);
     ended.says(&["HOLD", "RUN_CANCELLED"]);
@@ -117,7 +128,7 @@ fn termination_can_be_taken_up() {
     let config = shop(dir.path());
     let run = dir.path().join("run");
     let child = audit(&config, &run).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(200));
+    begun(&run);
     signal(&child, "TERM");
     ended(child.wait_with_output().unwrap()).expect(75);
     assert!(!run.join("report.json").exists());
@@ -133,7 +144,7 @@ fn another_question_is_not_taken_up() {
     let config = shop(dir.path());
     let run = dir.path().join("run");
     let mut child = audit(&config, &run).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(200));
+    begun(&run);
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(run.join("plan.json").exists() && !run.join("report.json").exists());
@@ -184,5 +195,22 @@ fn killed_runs_end_in_the_same_report_under_every_strategy() {
         assert!(facts["resumed"].as_u64().unwrap() > 0, "{facts}");
         let why = facts["compares"][0]["why"].as_str().unwrap();
         assert!(why.contains("resumed"), "{why}");
+    }
+}
+
+/// A signal while the sources are still being opened ends the program at once, with the code for "again".
+#[test]
+fn a_run_that_waits_for_its_input_can_be_ended() {
+    let dir = temp();
+    let pipe = dir.path().join("never.bson");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for name in ["TERM", "INT"] {
+        let mut diff = command();
+        diff.arg("diff").arg(&pipe).arg(&pipe).stderr(Stdio::piped());
+        let child = diff.spawn().unwrap();
+        // The handlers are the first thing it sets up.
+        std::thread::sleep(Duration::from_millis(500));
+        signal(&child, name);
+        ended(child.wait_with_output().unwrap()).expect(75);
     }
 }

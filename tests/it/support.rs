@@ -253,3 +253,37 @@ pub fn verdict_of(extension: &str, stable: &[u8], candidate: &[u8], more: &[&str
         .verdict()
         .map_or_else(|| there.end.code.to_string(), str::to_owned)
 }
+
+/// Audits two files of one kind under a mapping: the lines of `[[compare]]` after names and namespaces. Gives the exit
+/// code, and the divergences as [`Diffed::list`] has them.
+#[track_caller]
+pub fn audited(extension: &str, stable: &[u8], candidate: &[u8], mapping: &str) -> Diffed {
+    let dir = temp();
+    put(dir.path().join(format!("a/t.{extension}")), stable);
+    put(dir.path().join(format!("b/t.{extension}")), candidate);
+    let config = format!(
+        "[stable]\nlocation = \"a\"\n[candidate]\nlocation = \"b\"\n[[compare]]\nname = \"t\"\nstable = \"t\"\n\
+         candidate = \"t\"\n{mapping}"
+    );
+    let config = put(dir.path().join("assay.toml"), config);
+    let run = dir.path().join("run");
+    let mut audit = command();
+    audit
+        .arg("audit")
+        .arg("-c")
+        .arg(config)
+        .arg("--run-dir")
+        .arg(&run);
+    let end = ended(audit.output().expect("the executable starts"));
+    let text = std::fs::read_to_string(run.join("divergences.ndjson")).unwrap_or_default();
+    Diffed {
+        end,
+        report: std::fs::read(run.join("report.json"))
+            .ok()
+            .and_then(|b| serde_json::from_slice(&b).ok()),
+        lines: text
+            .lines()
+            .map(|l| serde_json::from_str(l).expect("a line of JSON"))
+            .collect(),
+    }
+}

@@ -60,7 +60,11 @@ impl SessionError {
             SessionError::Config(_)
             | SessionError::Policy(_)
             | SessionError::Usage(_)
-            | SessionError::Layout { .. } => Exit::Usage,
+            | SessionError::Layout { .. }
+            | SessionError::Run {
+                action: "read" | "list",
+                ..
+            } => Exit::Usage,
             SessionError::Source { source, .. } => match source.kind() {
                 SourceErrorKind::Usage => Exit::Usage,
                 SourceErrorKind::NotFound
