@@ -53,6 +53,18 @@ fn result(run: &Path) -> Value {
     json(run.join("report.json"))["result"].clone()
 }
 
+/// Waits until a run has written the checkpoint of a compare: from then on it listens to signals and can be taken up.
+#[track_caller]
+fn wait_for(child: &mut Child, run: &Path, part: &str) {
+    while !run.join(part).exists() {
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "ended before {part} was there"
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
 /// Pseudo-random instants, the same ones in every run of the test.
 fn instants(mut state: u64) -> impl Iterator<Item = Duration> {
     std::iter::repeat_with(move || {
@@ -103,8 +115,8 @@ fn interrupt_ends_in_a_report_that_holds() {
     let dir = temp();
     let config = shop(dir.path());
     let run = dir.path().join("run");
-    let child = audit(&config, &run).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(150));
+    let mut child = audit(&config, &run).spawn().unwrap();
+    wait_for(&mut child, &run, "0.part");
     signal(&child, "INT");
     let ended = ended(child.wait_with_output().unwrap()).expect(20);
     ended.says(&["HOLD", "RUN_CANCELLED"]);
@@ -116,8 +128,8 @@ fn termination_can_be_taken_up() {
     let dir = temp();
     let config = shop(dir.path());
     let run = dir.path().join("run");
-    let child = audit(&config, &run).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(200));
+    let mut child = audit(&config, &run).spawn().unwrap();
+    wait_for(&mut child, &run, "0.part");
     signal(&child, "TERM");
     ended(child.wait_with_output().unwrap()).expect(75);
     assert!(!run.join("report.json").exists());
@@ -133,7 +145,7 @@ fn another_question_is_not_taken_up() {
     let config = shop(dir.path());
     let run = dir.path().join("run");
     let mut child = audit(&config, &run).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(200));
+    wait_for(&mut child, &run, "0.part");
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(run.join("plan.json").exists() && !run.join("report.json").exists());
