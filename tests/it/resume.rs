@@ -2,6 +2,7 @@
 
 use crate::support::{assay, command, ended, json, temp};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -121,6 +122,35 @@ fn interrupt_ends_in_a_report_that_holds() {
     let ended = ended(child.wait_with_output().unwrap()).expect(20);
     ended.says(&["HOLD", "RUN_CANCELLED"]);
     assert_eq!(json(run.join("report.json"))["verdict"]["verdict"], "HOLD");
+}
+
+/// What an interrupted run calls confirmed, the whole run confirms, whichever way the records were found.
+#[test]
+fn interrupted_runs_confirm_nothing_that_is_not_so() {
+    let dir = temp();
+    let config = shop(dir.path());
+    let confirmed = |run: &Path| -> BTreeSet<String> {
+        let text = std::fs::read_to_string(run.join("divergences.ndjson")).unwrap();
+        let lines = text.lines().map(|l| serde_json::from_str::<Value>(l).unwrap());
+        let firm = lines.filter(|l| l["divergence"]["state"] == "confirmed");
+        firm.map(|l| l["divergence"]["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let calm = dir.path().join("calm");
+    ended(audit(&config, &calm).output().unwrap()).expect(10);
+    let all = confirmed(&calm);
+    for strategy in ["auto", "merge", "sketch", "spill"] {
+        let run = dir.path().join(strategy);
+        let mut child = audit(&config, &run)
+            .args(["--strategy", strategy])
+            .spawn()
+            .unwrap();
+        wait_for(&mut child, &run, "0.part");
+        signal(&child, "INT");
+        ended(child.wait_with_output().unwrap()).expect(20);
+        let found = confirmed(&run);
+        assert!(found.is_subset(&all), "{strategy}: {:?}", found.difference(&all));
+    }
 }
 
 #[test]
