@@ -18,6 +18,8 @@ pub enum Raw<'a> {
     Json(ejson::RawJson<'a>),
     /// A text cell with its declared type and dialect.
     Cell(cell::RawCell<'a>),
+    /// A value that has been read already.
+    Tree(&'a Value),
 }
 
 impl<'a> Raw<'a> {
@@ -28,6 +30,7 @@ impl<'a> Raw<'a> {
             Raw::Bson(raw) => raw.encode(out),
             Raw::Json(raw) => raw.encode(out),
             Raw::Cell(raw) => raw.encode(out),
+            Raw::Tree(value) => out.value(value),
         }
     }
 
@@ -37,6 +40,7 @@ impl<'a> Raw<'a> {
             Raw::Bson(raw) => raw.to_value(),
             Raw::Json(raw) => raw.to_value(),
             Raw::Cell(raw) => raw.to_value(),
+            Raw::Tree(value) => Ok((*value).clone()),
         }
     }
 
@@ -46,7 +50,13 @@ impl<'a> Raw<'a> {
         match self {
             Raw::Bson(raw) => raw.walk_document(&mut |n, v| visit(n, Raw::Bson(v))),
             Raw::Json(raw) => raw.walk_document(&mut |n, v| visit(n, Raw::Json(v))),
-            Raw::Cell(_) => Ok(false),
+            Raw::Tree(Value::Document(fields)) => {
+                for (name, value) in fields {
+                    visit(name.as_bytes(), Raw::Tree(value))?;
+                }
+                Ok(true)
+            }
+            Raw::Cell(_) | Raw::Tree(_) => Ok(false),
         }
     }
 
@@ -55,7 +65,13 @@ impl<'a> Raw<'a> {
         match self {
             Raw::Bson(raw) => raw.walk_list(&mut |i, v| visit(i, Raw::Bson(v))),
             Raw::Json(raw) => raw.walk_list(&mut |i, v| visit(i, Raw::Json(v))),
-            Raw::Cell(_) => Ok(false),
+            Raw::Tree(Value::List(items) | Value::Set(items)) => {
+                for (index, value) in items.iter().enumerate() {
+                    visit(index, Raw::Tree(value))?;
+                }
+                Ok(true)
+            }
+            Raw::Cell(_) | Raw::Tree(_) => Ok(false),
         }
     }
 }

@@ -1,4 +1,7 @@
-//! The configuration that `assay init` writes.
+//! The configuration that `assay init` writes, and the reference that `assay config mapping` prints.
+
+/// Everything a mapping can say.
+pub const MAPPING: &str = include_str!("mapping.md");
 
 /// A commented configuration to start from.
 pub const TEMPLATE: &str = r#"# assay.toml: what is compared, and what counts as equal.

@@ -6,7 +6,7 @@ mod model;
 mod project;
 mod tolerance;
 
-pub use convert::{Case, Conversion, Encoding, EpochUnit, Step, Type, UuidOrder};
-pub use model::{Compare, Explode, Field, Suppression};
+pub use convert::{Case, Conversion, Encoding, Literal, Step, TimeUnit, Type, TypeError, UuidOrder};
+pub use model::{Compare, Declaration, Explode, Field, Spot, Spots};
 pub use project::{Captured, Depth, Digester, Expect, OwnedCell, Projection, Rule, Unmapped};
 pub use tolerance::Tolerance;

@@ -3,7 +3,7 @@
 //! One walk serves the scan (digests only), the search for suspects (keys only) and the drill-down (trees as well), so
 //! that what is compared and what is shown cannot drift apart.
 
-use super::convert::Conversion;
+use super::Conversion;
 use crate::Side;
 use crate::canon::{
     Absent, Encoder, Equality, NULL, Numbers, Raw, RawRecord, decode, is_empty_collection, without_types,
@@ -64,8 +64,8 @@ pub const ELEMENT: &str = "$value";
 struct Node {
     children: Vec<Child>,
     by_name: FxHashMap<Vec<u8>, usize>,
-    /// (prefix of the name, what replaces it in the canonical path)
-    prefixes: Vec<(Vec<u8>, String)>,
+    /// Prefix of the name, what replaces it in the canonical path, and the rule that says so; the longest first.
+    prefixes: Vec<(Vec<u8>, String, usize)>,
 }
 
 #[derive(Clone, Debug)]
@@ -90,15 +90,11 @@ impl Node {
     }
 
     fn insert(&mut self, path: &str, rule: usize, name: &str) {
-        if let Some(prefix) = path
-            .strip_suffix('*')
-            .filter(|p| !p.contains('.') && !p.is_empty())
-        {
+        if let Some(prefix) = path.strip_suffix('*').filter(|p| !p.contains('.')) {
+            let canonical = name.trim_end_matches('*').to_owned();
+            self.prefixes.push((prefix.as_bytes().to_vec(), canonical, rule));
             self.prefixes
-                .push((prefix.as_bytes().to_vec(), name.trim_end_matches('*').to_owned()));
-        } else if path == "*" {
-            self.prefixes
-                .push((Vec::new(), name.trim_end_matches('*').to_owned()));
+                .sort_by_key(|(prefix, ..)| std::cmp::Reverse(prefix.len()));
         } else if let Some((head, rest)) = path.split_once('.') {
             self.child(head)
                 .node
@@ -249,8 +245,15 @@ impl Projection {
             self.gather(&self.root, name, value, &mut parent)?;
             let rest = explode.as_bytes().strip_prefix(name);
             match rest {
-                Some(b"") => array = Some(value),
-                Some([b'.', rest @ ..]) => array = descend(value, rest)?.or(array),
+                Some(b"") if array.replace(value).is_some() => {
+                    return Err(Problem::malformed("duplicate field name").inside(explode));
+                }
+                Some([b'.', rest @ ..]) => {
+                    let found = descend(value, rest);
+                    array = found
+                        .map_err(|p| p.inside(&String::from_utf8_lossy(name)))?
+                        .or(array);
+                }
                 _ => {}
             }
             Ok(())
@@ -259,6 +262,15 @@ impl Projection {
         let walked = walked.and_then(|()| match array {
             None => Ok(()),
             Some(array) => {
+                // A cell is read as a whole, and taken apart after that.
+                let tree;
+                let array = match array {
+                    Raw::Cell(cell) => {
+                        tree = cell.to_value().map_err(|p| p.inside(explode))?;
+                        Raw::Tree(&tree)
+                    }
+                    array => array,
+                };
                 let is_list = array.walk_list(&mut |index, element| {
                     elements += 1;
                     digester.start(at, elements);
@@ -271,9 +283,7 @@ impl Projection {
                 })?;
                 match is_list || matches!(array.to_value()?, Value::Null) {
                     true => Ok(()),
-                    false => Err(Problem::unconvertible(format!(
-                        "{explode} is not a list, so it cannot be exploded"
-                    ))),
+                    false => Err(not_exploded(&array.to_value()?, "list").inside(explode)),
                 }
             }
         });
@@ -379,9 +389,14 @@ impl Projection {
             if !child.rules.is_empty() {
                 return Ok(());
             }
-        } else if let Some((prefix, canonical)) = node.prefixes.iter().find(|(p, _)| name.starts_with(p)) {
-            let path = [canonical.as_bytes(), &name[prefix.len()..]].concat();
-            put(Slot::Path(&path), value);
+        } else if let Some((prefix, canonical, rule)) =
+            node.prefixes.iter().find(|(p, ..)| name.starts_with(p))
+        {
+            let rule = &self.rules[*rule];
+            if !rule.ignore && rule.expect.is_none() {
+                let path = [canonical.as_bytes(), &name[prefix.len()..]].concat();
+                put(Slot::Renamed(&path), value);
+            }
             return Ok(());
         }
         if self.unmapped == Unmapped::Ignore {
@@ -399,23 +414,35 @@ impl Projection {
     }
 }
 
+fn not_exploded(value: &Value, wanted: &str) -> Problem {
+    let found = value.type_name();
+    Problem::unconvertible(format!("{found} where a {wanted} is to be exploded"))
+}
+
+/// Follows a path through documents; null on the way is the end of it.
 fn descend<'a>(value: Raw<'a>, path: &[u8]) -> Result<Option<Raw<'a>>, Problem> {
     let mut found = None;
-    value.walk_document(&mut |name, value| {
+    let is_document = value.walk_document(&mut |name, value| {
         match path.strip_prefix(name) {
             Some(b"") => found = Some(value),
-            Some([b'.', rest @ ..]) => found = descend(value, rest)?,
+            Some([b'.', rest @ ..]) => {
+                found = descend(value, rest).map_err(|p| p.inside(&String::from_utf8_lossy(name)))?;
+            }
             _ => {}
         }
         Ok(())
     })?;
-    Ok(found)
+    match is_document || matches!(value.to_value()?, Value::Null) {
+        true => Ok(found),
+        false => Err(not_exploded(&value.to_value()?, "document")),
+    }
 }
 
-/// Where a value goes: to a rule, or under its own path.
+/// Where a value goes: to a rule, under a path that a rule gives it, or under its own path.
 #[derive(Clone, Copy, Debug)]
 enum Slot<'a> {
     Rule(usize),
+    Renamed(&'a [u8]),
     Path(&'a [u8]),
 }
 
@@ -602,7 +629,8 @@ impl Digester {
     fn put(&mut self, p: &Projection, slot: Slot<'_>, raw: Raw<'_>) {
         let rule = match slot {
             Slot::Rule(rule) => rule,
-            Slot::Path(path) => return self.put_unmapped(p, path, raw),
+            Slot::Renamed(path) => return self.put_unmapped(p, path, raw, false),
+            Slot::Path(path) => return self.put_unmapped(p, path, raw, p.unmapped == Unmapped::Report),
         };
         if self.depth == Depth::Key && p.key_position[rule].is_none() {
             return;
@@ -627,10 +655,15 @@ impl Digester {
         };
         match encoded {
             Ok(value) => {
-                let value = match (self.depth, value) {
-                    (Depth::Tree, None) => raw.to_value().ok(),
-                    (_, value) => value,
-                };
+                // A default stands for null, too, where null is what is written for absent.
+                let absent = p.equality.absent == Absent::Null && self.encoder.bytes() == NULL;
+                if let (true, Some(default)) = (absent, &p.defaults[rule]) {
+                    self.encoder.clear();
+                    self.encoder.raw(default);
+                    return self.take(p, rule, spec.default.clone(), cell_of(raw, self.depth));
+                }
+                let wanted = self.depth == Depth::Tree || matches!(spec.expect, Some(Expect::Type(_)));
+                let value = value.or_else(|| wanted.then(|| raw.to_value().ok())?);
                 self.take(p, rule, value, cell_of(raw, self.depth));
             }
             Err(problem) => self.fail_raw(p, Some(rule), &spec.name, problem, raw),
@@ -646,7 +679,7 @@ impl Digester {
         let value = spec.convert.apply(raw.to_value()?)?;
         self.encoder.clear();
         self.encoder.value(&value)?;
-        Ok((self.depth == Depth::Tree).then_some(value))
+        Ok(Some(value))
     }
 
     fn put_value(&mut self, p: &Projection, rule: usize, value: Value) {
@@ -772,7 +805,7 @@ impl Digester {
         }
     }
 
-    fn put_unmapped(&mut self, p: &Projection, path: &[u8], raw: Raw<'_>) {
+    fn put_unmapped(&mut self, p: &Projection, path: &[u8], raw: Raw<'_>, report: bool) {
         if self.depth == Depth::Key {
             return;
         }
@@ -789,7 +822,7 @@ impl Digester {
         }
         self.unmapped_bloom |= bit;
         self.unmapped_seen.push(seed);
-        if p.unmapped == Unmapped::Report {
+        if report {
             *self
                 .reported
                 .entry(String::from_utf8_lossy(path).into_owned())
@@ -832,7 +865,7 @@ impl Digester {
 
     /// Counts in a field that could not be read, in a way that equals nothing.
     fn fail(&mut self, p: &Projection, rule: Option<usize>, path: &str, problem: Problem) {
-        let problem = if problem.path().starts_with(path) {
+        let problem = if path.is_empty() {
             problem
         } else {
             problem.inside(path)

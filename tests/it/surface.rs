@@ -143,7 +143,7 @@ fn errors_of_a_configuration_say_where() {
             "both read stable",
         ),
         (field("[[compare.field]]\nname = \"k\""), ":12:1:", "twice"),
-        (field("ignore = true"), ":10:1:", "reason"),
+        (field("ignore = true"), ":12:1:", "reason"),
         (sides.replace('=', "=="), ":2:", "location"),
     ];
     let dir = temp();
