@@ -1,6 +1,7 @@
 //! One `[[compare]]`: its fields, and what they must not say together.
 
-use super::fields::{self, declaration};
+use super::fields;
+use super::overlooked::declaration;
 use super::source::{ConfigError, Source};
 use crate::canon::{Absent, FieldOrder, Normalize, Numbers};
 use crate::mapping::{Compare, Explode, Field, Spots, Unmapped};

@@ -2,6 +2,7 @@
 
 mod compares;
 mod fields;
+mod overlooked;
 mod sections;
 mod source;
 mod steps;

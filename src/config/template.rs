@@ -38,9 +38,30 @@ candidate = "total_cents"
 candidate_scale = -2                  # cents to euros, exactly
 
 [[compare.field]]
+name      = "status"
+stable    = "st"
+stable_lookup = { A = "active", C = "closed" }   # what is not in the table is a finding
+
+[[compare.field]]
+name      = "tags"
+type      = "set<text>"               # a list on one side, a set on the other
+
+[[compare.field]]
 name      = "schema_version"
 only      = "candidate"
 expect    = 2
+
+# [[compare.field]]
+# name      = "address_*"             # address.city is address_city, and so on
+# stable    = "address.*"
+
+# [[compare.field]]
+# name      = "rating"
+# tolerance = { absolute = "0.005" }  # counted apart; needs a reason
+# reason    = "rounded to cents by the importer"
+# expires   = "2027-01-31"            # afterwards the verdict is HOLD
+
+# All conversions, and explode for an array against rows: `assay config mapping`
 
 # [scan]
 # strategy = "auto"                   # auto, or spill where the stores are known to differ grossly

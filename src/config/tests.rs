@@ -70,3 +70,23 @@ fn errors_say_where_and_what() {
         assert!(found.starts_with(wanted), "{found}\nwanted: {wanted}");
     }
 }
+
+/// Every whole compare and field that the printed reference shows is one.
+#[test]
+fn the_reference_shows_what_can_be_read() {
+    let blocks: Vec<&str> = MAPPING
+        .split("```toml\n")
+        .skip(1)
+        .filter_map(|b| b.split("```").next())
+        .collect();
+    let compare = blocks.iter().find(|b| b.starts_with("[[compare]]\n")).unwrap();
+    let field = blocks
+        .iter()
+        .find(|b| b.starts_with("[[compare.field]]\n"))
+        .unwrap();
+    let explode = blocks.iter().find(|b| b.starts_with("explode")).unwrap();
+    let read = |text: &str| Config::parse("reference", &format!("{HEAD}{text}")).unwrap();
+    assert_eq!(read(&format!("{compare}{field}")).compares[0].fields.len(), 1);
+    let head = compare.rsplit_once("key ").unwrap().0;
+    assert!(read(&format!("{head}{explode}")).compares[0].explode.is_some());
+}

@@ -3,13 +3,17 @@
 
 mod architecture;
 mod bson;
+mod check;
 mod demo;
+mod explode;
 mod hostile;
+mod mapping;
 mod orders;
 mod regressions;
 mod resume;
 mod schemas;
 mod support;
 mod surface;
+mod tolerance;
 mod types;
 mod values;

@@ -23,7 +23,7 @@ fn help_is_everywhere() {
         assert!(top.out.contains(name), "{name}");
         assert!(assay([name, "--help"]).expect(0).out.contains("Usage"), "{name}");
     }
-    for name in ["check", "exit-codes", "policy"] {
+    for name in ["check", "exit-codes", "mapping", "policy"] {
         assay(["config", name, "--help"]).expect(0);
     }
     assert!(assay(["--version"]).expect(0).out.starts_with("assay "));
