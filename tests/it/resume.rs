@@ -49,6 +49,17 @@ fn signal(child: &Child, name: &str) {
     assert!(sent.expect("kill is there").success());
 }
 
+/// Waits until a run has left its first checkpoint: however busy the machine is, it listens to signals by then.
+fn under_way(run: &Path) {
+    for _ in 0..6000 {
+        if run.join("0.part").exists() {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("no checkpoint after a minute");
+}
+
 fn result(run: &Path) -> Value {
     json(run.join("report.json"))["result"].clone()
 }
@@ -104,7 +115,7 @@ fn interrupt_ends_in_a_report_that_holds() {
     let config = shop(dir.path());
     let run = dir.path().join("run");
     let child = audit(&config, &run).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(150));
+    under_way(&run);
     signal(&child, "INT");
     let ended = ended(child.wait_with_output().unwrap()).expect(20);
     ended.says(&["HOLD", "RUN_CANCELLED"]);
@@ -117,7 +128,7 @@ fn termination_can_be_taken_up() {
     let config = shop(dir.path());
     let run = dir.path().join("run");
     let child = audit(&config, &run).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(200));
+    under_way(&run);
     signal(&child, "TERM");
     ended(child.wait_with_output().unwrap()).expect(75);
     assert!(!run.join("report.json").exists());
@@ -133,7 +144,7 @@ fn another_question_is_not_taken_up() {
     let config = shop(dir.path());
     let run = dir.path().join("run");
     let mut child = audit(&config, &run).spawn().unwrap();
-    std::thread::sleep(Duration::from_millis(200));
+    under_way(&run);
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(run.join("plan.json").exists() && !run.join("report.json").exists());
