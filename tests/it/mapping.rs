@@ -6,7 +6,7 @@ const TABLE: &str = "CREATE TABLE k.t (id text PRIMARY KEY, a text, b int, c dec
     g uuid, h list<text>, i map<int, text>, j set<int>, address_city text, address_zip text, extra int);\n";
 
 /// One document against one row of these columns.
-fn one(document: &str, columns: &str, cells: &str, fields: &str) -> Mapped {
+pub fn one(document: &str, columns: &str, cells: &str, fields: &str) -> Mapped {
     let compare = format!(
         "key = [\"id\"]\n[[compare.field]]\nname = \"id\"\nstable = \"_id\"\ntype = \"text\"\n{fields}"
     );
@@ -15,7 +15,8 @@ fn one(document: &str, columns: &str, cells: &str, fields: &str) -> Mapped {
     Mapped::new(("t.ndjson", &document), ("t.csv", &rows), &compare).with_schema("candidate", TABLE)
 }
 
-fn field(name: &str, keys: &str) -> String {
+/// A field with these keys.
+pub fn field(name: &str, keys: &str) -> String {
     format!("[[compare.field]]\nname = \"{name}\"\n{keys}\n")
 }
 
@@ -349,96 +350,4 @@ fn a_float_column_is_compared_as_float() {
     assert!(typed.list.is_empty(), "{:?}", typed.list);
     let plain = with(String::new());
     assert_eq!(plain.list.len(), 1, "{:?}", plain.list);
-}
-
-#[test]
-fn rules_that_contradict_one_another_are_refused_where_they_stand() {
-    let check = |fields: &str| one("\"a\":\"x\"", "a,b", "x,1", fields).check(&[]).expect(64);
-    for (fields, place, message) in [
-        (
-            field("a", "type = \"txet\""),
-            "19:8:",
-            "unknown type \"txet\"; did you mean \"text\"?",
-        ),
-        (
-            field("a", "type = \"list<itn>\""),
-            "19:8:",
-            "unknown type \"itn\" in \"list<itn>\"; did you mean \"int\"?",
-        ),
-        (
-            field("a", "type = \"list<int\""),
-            "19:8:",
-            "expected '>', found the end in \"list<int\"",
-        ),
-        (
-            field("a", "tpye = \"text\""),
-            "19:1:",
-            "unknown key \"tpye\"; did you mean \"type\"?",
-        ),
-        (
-            field("a", "stable_scal = 2"),
-            "19:1:",
-            "did you mean \"stable_scale\"?",
-        ),
-        (field("a", "case = \"uper\""), "19:8:", "did you mean \"upper\"?"),
-        (
-            field("a", "epoch = \"min\""),
-            "19:9:",
-            "epoch: expected one of d, h, m, s, ms, us, ns",
-        ),
-        (field("a", "split = \"\""), "19:9:", "split: expected a separator"),
-        (
-            field("a", "type = \"int\"\nstable_type = \"text\""),
-            "19:1:",
-            "both speak of stable; keep one",
-        ),
-        (
-            field("a", "stable = \"x\"\nstable_constant = 1"),
-            "20:1:",
-            "it has neither path nor default",
-        ),
-        (
-            field("a", "constant = 1"),
-            "19:1:",
-            "a constant on both sides compares nothing",
-        ),
-        (
-            field("a", "only = \"candidate\"\nstable_scale = 2"),
-            "20:1:",
-            "the field exists in candidate only",
-        ),
-        (field("a", "expect = 1"), "19:1:", "expect needs only"),
-        (
-            field("a", "only = \"candidate\"\nexpect_type = \"itn\""),
-            "20:15:",
-            "did you mean \"int\"?",
-        ),
-        (field("a_*", "type = \"int\""), "18:1:", "only renamed"),
-        (field("a_*", "stable = \"a\""), "19:1:", "a `*` stands at the end"),
-        (field("a", "stable = \"x..y\""), "19:1:", "has an empty part"),
-        (
-            field("a", "") + &field("b", "stable = \"a\""),
-            "20:1:",
-            "fields \"a\" and \"b\" both read stable \"a\"",
-        ),
-        (
-            field("a", "") + &field("a", ""),
-            "20:1:",
-            "field \"a\" is declared twice",
-        ),
-        (
-            field("a", "candidate = \"adress\""),
-            "19:1:",
-            "has no column \"adress\"",
-        ),
-        (field("a", "candidate = \"bb\""), "19:1:", "has no column \"bb\""),
-    ] {
-        let ended = check(&fields);
-        let at = format!("assay.toml:{place}");
-        assert!(
-            ended.err.contains(&at) && ended.err.contains(message),
-            "{at} {message}\n{}\n{fields}",
-            ended.err
-        );
-    }
 }
