@@ -84,7 +84,7 @@ impl Projection {
         let position = |name: &String| key.iter().position(|k| k == name);
         let plain = |r: &Rule| {
             let compared = !r.ignore && r.expect.is_none() && position(&r.name).is_none();
-            compared && r.convert.is_identity() && !r.empty_is_null
+            compared && r.convert.is_identity() && !r.empty_is_null && r.default.is_none()
         };
         Ok(Projection {
             side,
@@ -120,6 +120,11 @@ impl Projection {
             return None;
         }
         Some([path, format!(" ({}, unmapped)", self.side).as_bytes()].concat())
+    }
+
+    /// Whether the fields that a prefix rule names are not compared.
+    pub(super) fn overlooks(&self, rule: usize) -> bool {
+        self.rules[rule].ignore || self.rules[rule].expect.is_some()
     }
 
     /// The side this projection reads.

@@ -88,29 +88,28 @@ fn expiry(text: Option<&String>) -> Option<Expires> {
 pub(super) fn tolerances(compare: &Compare, used: BTreeMap<(String, String), u64>) -> Vec<ToleranceUsed> {
     let of = |f: &crate::mapping::Field| {
         let rule = serde_json::to_string(f.tolerance.as_ref()?).expect("a tolerance has a JSON form");
-        let reason = f.reason.clone().unwrap_or_default();
-        let count = used.get(&(f.name.clone(), reason.clone())).copied().unwrap_or(0);
-        let (owner, expires) = (f.owner.clone(), expiry(f.expires.as_ref()));
+        let declared = f.declaration.clone().unwrap_or_default();
+        let place = (f.name.clone(), declared.reason.clone());
         Some(ToleranceUsed {
             path: f.name.clone(),
             rule,
-            count,
-            reason,
-            owner,
-            expires,
+            count: used.get(&place).copied().unwrap_or(0),
+            reason: declared.reason,
+            owner: declared.owner,
+            expires: expiry(declared.expires.as_ref()),
         })
     };
     compare.fields.iter().filter_map(of).collect()
 }
 
 pub(super) fn ignored(compare: &Compare) -> Vec<IgnoredField> {
-    let of = |f: &crate::mapping::Field| IgnoredField {
-        path: f.name.clone(),
-        reason: f.reason.clone().unwrap_or_default(),
-        owner: f.owner.clone(),
-        expires: expiry(f.expires.as_ref()),
+    let of = |(name, declared): (&str, &crate::mapping::Declaration)| IgnoredField {
+        path: name.to_owned(),
+        reason: declared.reason.clone(),
+        owner: declared.owner.clone(),
+        expires: expiry(declared.expires.as_ref()),
     };
-    compare.fields.iter().filter(|f| f.ignore).map(of).collect()
+    compare.ignored().map(of).collect()
 }
 
 pub(super) fn lossy(prepared: &Prepared, tally: &Tally) -> Vec<LossyExport> {

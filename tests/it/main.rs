@@ -3,8 +3,11 @@
 
 mod architecture;
 mod bson;
+mod check;
 mod demo;
+mod explode;
 mod hostile;
+mod mapping;
 mod orders;
 mod regressions;
 mod resume;
@@ -13,5 +16,6 @@ mod steps;
 mod strategies;
 mod support;
 mod surface;
+mod tolerance;
 mod types;
 mod values;
