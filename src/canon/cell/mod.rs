@@ -163,6 +163,9 @@ impl<'a> RawCell<'a> {
         let Some(token) = &self.dialect.null else {
             return false;
         };
+        if !self.escaped && self.text.len() != token.len() {
+            return false;
+        }
         let quotes_decide = self.dialect.kind != DialectKind::Cqlsh;
         if quotes_decide && self.quoted || self.column.never_null && self.column.is_text() {
             return false;

@@ -164,3 +164,14 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn near_finds_what_memchr_finds(
+        bytes in proptest::collection::vec(prop::sample::select(vec![0u8, 1, b',', b'-', b'\\', 0x80, 0xac, 0xff]), 0..40),
+    ) {
+        for (a, b) in [(b',', b','), (b',', b'\\'), (0, 0x80), (0xff, 1)] {
+            prop_assert_eq!(near(&bytes, a, b), memchr2(a, b, &bytes));
+        }
+    }
+}

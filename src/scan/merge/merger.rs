@@ -1,7 +1,6 @@
 //! Steps through the runs of both sides in key order. Two records of one key and one hash cancel; all others are put aside.
 
-use super::run::{Entry, Fault, Run};
-use crate::canon::compare_keys;
+use super::run::{Entry, Fault, Order, Run};
 use crate::{Pair, Side};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
@@ -13,7 +12,12 @@ pub(super) type Put<'p> = &'p mut dyn FnMut(Side, &Run, &Entry);
 #[derive(Debug, Default)]
 pub(super) struct Merger {
     sides: Pair<Stream>,
+    /// Where each order broke first, on either side.
+    broken: Broken,
 }
+
+/// The side and the place where each order broke first, if it did.
+type Broken = [Option<(Side, Fault)>; 2];
 
 #[derive(Debug, Default)]
 struct Stream {
@@ -42,23 +46,22 @@ enum Head<'r> {
 
 impl Stream {
     /// Brings the runs whose turn it is into the queue.
-    fn settle(&mut self, side: Side, put: Put<'_>) -> Result<(), Fault> {
+    fn settle(&mut self, side: Side, broken: &mut Broken, put: Put<'_>) {
         while let Some(mut run) = self.early.remove(&self.next) {
             self.next += 1;
-            if let Some(fault) = run.fault {
-                return Err(fault);
-            }
             run.loose.iter().for_each(|entry| put(side, &run, entry));
+            if let Some(last) = self.queue.back_mut() {
+                run.follow(last);
+            }
+            for (first, fault) in broken.iter_mut().zip(run.faults) {
+                *first = first.or(fault.map(|fault| (side, fault)));
+            }
             if run.entries.is_empty() {
                 self.release(&run);
-                continue;
+            } else {
+                self.queue.push_back(run);
             }
-            if let Some(last) = self.queue.back_mut() {
-                run.follow(last)?;
-            }
-            self.queue.push_back(run);
         }
-        Ok(())
     }
 
     /// The record that is next. The last one known waits for its neighbour, which may have the same key.
@@ -91,19 +94,30 @@ impl Stream {
 
 impl Merger {
     /// Takes a run, the one with `number` of its side, and steps on as far as it can be known.
-    pub fn take(&mut self, side: Side, number: u64, run: Run, put: Put<'_>) -> Result<(), Fault> {
+    pub fn take(&mut self, side: Side, number: u64, run: Run, put: Put<'_>) -> Result<(), (Side, Fault)> {
         let stream = &mut self.sides[side];
         stream.bytes += run.bytes();
         stream.early.insert(number, run);
-        stream.settle(side, put)?;
-        self.advance(put);
+        stream.settle(side, &mut self.broken, put);
+        self.advance(self.order()?, put);
         Ok(())
+    }
+
+    /// The order that both sides have kept so far.
+    fn order(&self) -> Result<Order, (Side, Fault)> {
+        match self.broken {
+            [None, _] => Ok(Order::Keys),
+            [_, None] => Ok(Order::Bytes),
+            [Some(fault), Some(_)] => Err(fault),
+        }
     }
 
     /// Says that a side has `runs` runs.
     pub fn end(&mut self, side: Side, runs: u64, put: Put<'_>) {
         self.sides[side].end = Some(runs);
-        self.advance(put);
+        if let Ok(order) = self.order() {
+            self.advance(order, put);
+        }
     }
 
     /// Runs of a side that came in their turn so far.
@@ -121,7 +135,8 @@ impl Merger {
         (self.sides[side].done, self.sides[side].bytes)
     }
 
-    fn advance(&mut self, put: Put<'_>) {
+    /// Steps on in `order`. In another than the sides have, equal records may miss one another and be put aside, no more.
+    fn advance(&mut self, order: Order, put: Put<'_>) {
         loop {
             let (stable, candidate) = match (self.sides.stable.head(), self.sides.candidate.head()) {
                 (Head::Unknown, _) | (_, Head::Unknown) | (Head::End, Head::End) => return,
@@ -133,7 +148,7 @@ impl Merger {
                     put(Side::Candidate, run, entry);
                     (false, true)
                 }
-                (Head::Record(a, x), Head::Record(b, y)) => match compare_keys(a.key(x), b.key(y)) {
+                (Head::Record(a, x), Head::Record(b, y)) => match order.compare(a.key(x), b.key(y)) {
                     Ordering::Less => {
                         put(Side::Stable, a, x);
                         (true, false)

@@ -123,13 +123,12 @@ impl<'a> Merge<'a> {
 
     /// Takes the run with `number` of its side.
     pub fn take(&self, side: Side, number: u64, run: Run) {
-        self.step(side, |merger, put| merger.take(side, number, run, put));
+        self.step(|merger, put| merger.take(side, number, run, put));
     }
 
     fn step(
         &self,
-        side: Side,
-        step: impl FnOnce(&mut Merger, &mut dyn FnMut(Side, &Run, &Entry)) -> Result<(), Fault>,
+        step: impl FnOnce(&mut Merger, &mut dyn FnMut(Side, &Run, &Entry)) -> Result<(), (Side, Fault)>,
     ) {
         let mut guard = self
             .state
@@ -158,7 +157,7 @@ impl<'a> Merge<'a> {
         on.take(batch);
         if let Err(fault) = stepped {
             *merger = Merger::default();
-            *shelf = Err((side, fault));
+            *shelf = Err(fault);
             self.given_up.store(true, Ordering::Relaxed);
         }
         drop(guard);
@@ -219,7 +218,7 @@ impl Flow for Merge<'_> {
     }
 
     fn ended(&self, side: Side, read: u64) {
-        self.step(side, |merger, put| {
+        self.step(|merger, put| {
             merger.end(side, read, put);
             Ok(())
         });

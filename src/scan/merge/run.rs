@@ -48,6 +48,29 @@ pub(super) struct Fault {
     pub what: &'static str,
 }
 
+/// An order in which stores and exports write their keys. A merge needs both sides in one of them, whichever it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// That of the keys' values.
+    Keys,
+    /// That of their canonical bytes. For text it is the shorter first: so lie numbers that are written out as text.
+    Bytes,
+}
+
+impl Order {
+    pub const ALL: [Order; 2] = [Order::Keys, Order::Bytes];
+
+    pub fn compare(self, a: &[u8], b: &[u8]) -> Ordering {
+        match self {
+            Order::Keys => compare_keys(a, b),
+            Order::Bytes => a.cmp(b),
+        }
+    }
+}
+
+/// Where each of the orders breaks first, if it does.
+pub(super) type Faults = [Option<Fault>; 2];
+
 /// Keys that a run may hold: far more than a chunk has, unless one record explodes into millions.
 const MOST_KEYS: usize = 256 << 20;
 
@@ -57,7 +80,7 @@ pub(in crate::scan) struct Walk {
     keys: Vec<u8>,
     entries: Vec<Entry>,
     loose: Vec<Entry>,
-    fault: Option<(u64, &'static str)>,
+    faults: [Option<(u64, &'static str)>; 2],
 }
 
 impl Walk {
@@ -85,24 +108,25 @@ impl Walk {
     }
 
     pub(super) fn push(&mut self, mut entry: Entry, key: &[u8], keyed: bool, number: u64) {
-        if self.fault.is_some() {
+        if self.faults.iter().all(Option::is_some) {
             return;
         }
         let (from, to) = (self.keys.len(), self.keys.len() + key.len());
         if to > MOST_KEYS {
-            self.fault = Some((number, "explodes into too many records to be merged"));
+            self.faults = [Some((number, "explodes into too many records to be merged")); 2];
             return;
         }
         if keyed && let Some(last) = self.entries.last_mut() {
-            match compare_keys(&self.keys[last.key.0 as usize..last.key.1 as usize], key) {
-                Ordering::Less => {}
-                Ordering::Equal => {
-                    last.repeated = true;
-                    entry.repeated = true;
-                }
-                Ordering::Greater => {
-                    self.fault = Some((number, OUT_OF_ORDER));
-                    return;
+            let before = &self.keys[last.key.0 as usize..last.key.1 as usize];
+            if before == key {
+                last.repeated = true;
+                entry.repeated = true;
+            } else {
+                for order in Order::ALL {
+                    let fault = &mut self.faults[order as usize];
+                    if fault.is_none() && order.compare(before, key).is_gt() {
+                        *fault = Some((number, OUT_OF_ORDER));
+                    }
                 }
             }
         }
@@ -119,7 +143,9 @@ impl Walk {
     pub fn finish(self, chunk: Chunk) -> Run {
         let part = chunk.part;
         Run {
-            fault: self.fault.map(|(number, what)| Fault { part, number, what }),
+            faults: self
+                .faults
+                .map(|f| f.map(|(number, what)| Fault { part, number, what })),
             keys: self.keys,
             entries: self.entries,
             loose: self.loose,
@@ -130,7 +156,7 @@ impl Walk {
 
 const OUT_OF_ORDER: &str = "is not in key order";
 
-/// The records of one chunk: those with a key in ascending order, and those without.
+/// The records of one chunk: those with a key, in ascending order, and those without.
 #[derive(Debug)]
 pub(in crate::scan) struct Run {
     chunk: Chunk,
@@ -138,7 +164,7 @@ pub(in crate::scan) struct Run {
     pub(super) entries: Vec<Entry>,
     /// Records without a usable key: they have no place in the order, and no counterpart.
     pub(super) loose: Vec<Entry>,
-    pub(super) fault: Option<Fault>,
+    pub(super) faults: Faults,
 }
 
 impl Run {
@@ -167,25 +193,26 @@ impl Run {
         self.chunk.data.len() + self.keys.len() + entries * size_of::<Entry>()
     }
 
-    /// Goes on where `last` of the same side ended: marks a key that both share.
-    pub(super) fn follow(&mut self, last: &mut Run) -> Result<(), Fault> {
+    /// Goes on where `last` of the same side ended: marks a key that both share, or the orders that break between them.
+    pub(super) fn follow(&mut self, last: &mut Run) {
         let (Some(end), Some(start)) = (last.entries.last(), self.entries.first()) else {
-            return Ok(());
+            return;
         };
-        match compare_keys(last.key(end), self.key(start)) {
-            Ordering::Less => {}
-            Ordering::Equal => {
-                last.entries.last_mut().expect("looked at above").repeated = true;
-                self.entries.first_mut().expect("looked at above").repeated = true;
-            }
-            Ordering::Greater => {
-                return Err(Fault {
-                    part: self.chunk.part,
-                    number: self.locator(start).number,
-                    what: OUT_OF_ORDER,
-                });
+        let (before, key) = (last.key(end), self.key(start));
+        if before == key {
+            last.entries.last_mut().expect("looked at above").repeated = true;
+            self.entries.first_mut().expect("looked at above").repeated = true;
+            return;
+        }
+        let fault = Fault {
+            part: self.chunk.part,
+            number: self.locator(start).number,
+            what: OUT_OF_ORDER,
+        };
+        for (order, after) in Order::ALL.map(|o| (o, o.compare(before, key).is_gt())) {
+            if after {
+                self.faults[order as usize] = Some(fault);
             }
         }
-        Ok(())
     }
 }

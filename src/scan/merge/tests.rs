@@ -11,9 +11,14 @@ use std::collections::BTreeMap;
 /// A record: key, or none; and value.
 type Record = (Option<i64>, u8);
 
+fn text(key: &str) -> Vec<u8> {
+    [&[0x20, key.len() as u8], key.as_bytes()].concat()
+}
+
 fn key(record: Record) -> Vec<u8> {
     match record.0 {
-        Some(n) => [&[0x10][..], &n.to_le_bytes()].concat(),
+        // Text of one length lies in the same order by value and by bytes.
+        Some(n) => text(&format!("{:05}", n + 5_000)),
         None => vec![0x7f],
     }
 }
@@ -77,7 +82,7 @@ fn merge(sides: Pair<Vec<Run>>, mut shuffle: u64) -> Result<Aside, (Side, Fault)
         let (side, step) = steps.swap_remove(at);
         let mut put = put(&mut aside);
         match step {
-            Some((number, run)) => merger.take(side, number, run, &mut put).map_err(|f| (side, f))?,
+            Some((number, run)) => merger.take(side, number, run, &mut put)?,
             None => merger.end(side, ends[side], &mut put),
         }
     }
@@ -178,6 +183,61 @@ proptest! {
             (found, next) => prop_assert!(false, "{found:?} {next:?}"),
         }
     }
+}
+
+#[test]
+fn numbers_written_as_text_have_an_order_too() {
+    let side = |numbers: &[u32]| {
+        let mut walk = Walk::default();
+        for (i, n) in numbers.iter().enumerate() {
+            walk.push(
+                Entry::at(RecordHash(0), i as u32),
+                &text(&n.to_string()),
+                true,
+                i as u64,
+            );
+        }
+        let data = vec![0; numbers.len()];
+        let ends = (1..=numbers.len()).collect();
+        let start = Position::START;
+        vec![walk.finish(Chunk {
+            data,
+            ends,
+            part: 0,
+            start,
+            file_offset: None,
+        })]
+    };
+    let all: Vec<u32> = (1..1_200).collect();
+    let fewer: Vec<u32> = all.iter().copied().filter(|n| *n != 99).collect();
+    let aside = merge(
+        Pair {
+            stable: side(&all),
+            candidate: side(&fewer),
+        },
+        1,
+    )
+    .unwrap();
+    assert_eq!(
+        aside,
+        Pair {
+            stable: vec![98],
+            candidate: vec![]
+        }
+    );
+    // Each side has an order, but not the same.
+    let mut words = all.clone();
+    words.sort_by_key(u32::to_string);
+    assert!(
+        merge(
+            Pair {
+                stable: side(&all),
+                candidate: side(&words)
+            },
+            1
+        )
+        .is_err()
+    );
 }
 
 #[test]
