@@ -108,7 +108,11 @@ pub fn compile(
     let explode = exploded.map(str::to_owned);
     let flat = sides[side].1.is_some();
     if flat {
-        let path = |r: &mut Rule| r.path = r.path.take().map(|p| column_path(&p));
+        // Below the column that is taken apart there are paths again.
+        let inside =
+            |p: &str| exploded.is_some_and(|e| p.strip_prefix(e).is_some_and(|p| p.starts_with('.')));
+        let escaped = |p: String| if inside(&p) { p } else { column_path(&p) };
+        let path = |r: &mut Rule| r.path = r.path.take().map(escaped);
         rules.iter_mut().for_each(path);
     }
     let projection = Projection::new(side, rules, &key, explode, compare.unmapped, equality, hasher)

@@ -174,15 +174,8 @@ fn both_sides(findings: &mut Findings<'_>, samples: Pair<&Sample>) {
         })
     };
     for (side, sample) in samples.into_sides() {
-        for (path, shape) in &sample.shapes {
+        for path in sample.shapes.keys() {
             let field = field_of(path);
-            if let (Some(field), true) = (field, shape.unmapped) {
-                let message = format!(
-                    "field {path:?}: {side} has a field of that name besides {:?}, which is mapped to it; name one of them otherwise",
-                    field.paths[side].as_deref().unwrap_or("the constant")
-                );
-                findings.say(field.spots.of(&["name"]), true, message);
-            }
             let other = samples[side.other()];
             if other.shapes.contains_key(path) || covered(path) || field.is_some() {
                 continue;
