@@ -30,6 +30,9 @@ pub enum Depth {
     Tree,
 }
 
+/// Unmapped fields of one record from which on a set holds them.
+const MANY_FIELDS: usize = 256;
+
 /// Works records off, one at a time; owns the buffers, so each worker has one.
 #[derive(Debug)]
 pub struct Digester {
@@ -43,6 +46,8 @@ pub struct Digester {
     pub(super) seen: Vec<u64>,
     pub(super) unmapped_seen: Vec<u64>,
     pub(super) unmapped_bloom: u64,
+    /// The same for a record with many fields.
+    unmapped_many: FxHashSet<u64>,
     pub(super) sum: u128,
     key: Vec<u8>,
     key_hash: KeyHash,
@@ -79,6 +84,7 @@ impl Digester {
             seen: vec![0; projection.rules.len().div_ceil(64)],
             unmapped_seen: Vec::new(),
             unmapped_bloom: 0,
+            unmapped_many: FxHashSet::default(),
             sum: 0,
             key: Vec::new(),
             key_hash: KeyHash(0),
@@ -176,6 +182,9 @@ impl Digester {
         self.seen.fill(0);
         self.unmapped_seen.clear();
         self.unmapped_bloom = 0;
+        if !self.unmapped_many.is_empty() {
+            self.unmapped_many.clear();
+        }
         self.sum = 0;
         self.problem = None;
         self.null_in_key = false;
@@ -206,11 +215,23 @@ impl Digester {
     /// Whether an unmapped path was met before in this record; marks it met.
     #[inline]
     pub(super) fn meet_path(&mut self, seed: u64) -> bool {
+        if self.unmapped_seen.len() >= MANY_FIELDS {
+            return self.meet_among_many(seed);
+        }
         let bit = 1u64 << (seed & 63);
         let met = self.unmapped_bloom & bit != 0 && self.unmapped_seen.contains(&seed);
         self.unmapped_bloom |= bit;
         self.unmapped_seen.push(seed);
         met
+    }
+
+    /// The same, where a look at each field met before would take too long.
+    #[cold]
+    fn meet_among_many(&mut self, seed: u64) -> bool {
+        if self.unmapped_many.is_empty() {
+            self.unmapped_many.extend(&self.unmapped_seen);
+        }
+        !self.unmapped_many.insert(seed)
     }
 
     /// Whether the field about to be counted is the one that stood at its place in the record before.

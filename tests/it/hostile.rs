@@ -333,3 +333,59 @@ fn ragged_and_broken_rows_are_said() {
         );
     }
 }
+
+/// Work that grows with the square of a record's fields, or with its nesting, would stop an audit.
+#[test]
+fn wide_and_wrapped_records_take_no_longer_than_they_are_long() {
+    let wide = |last: i32| {
+        let names: Vec<String> = (0..40_000).map(|i| format!("f{i}")).collect();
+        let mut fields: Vec<(&str, Bson)> = vec![("_id", int(1))];
+        fields.extend(names.iter().map(|n| (n.as_str(), int(last))));
+        document(&fields)
+    };
+    assert_eq!(verdict_of("bson", &wide(1), &wide(2), &[]), "NO_GO");
+    let columns = |last: &str| {
+        let mut text = "id".to_owned();
+        (0..20_000).for_each(|i| text.push_str(&format!(",c{i}")));
+        text.push_str("\n1");
+        (0..20_000).for_each(|_| text.push_str(last));
+        text + "\n"
+    };
+    let more = ["-k", "id"];
+    assert_eq!(
+        verdict_of("csv", columns(",x").as_bytes(), columns(",y").as_bytes(), &more),
+        "NO_GO"
+    );
+    let wrapped = |v: u8| {
+        let (open, close) = ("{\"$ref\":\"a\",\"$id\":".repeat(30_000), "}".repeat(30_000));
+        format!("{{\"_id\":\"a\",\"v\":{open}{v}{close}}}\n").into_bytes()
+    };
+    assert_eq!(verdict_of("ndjson", &wrapped(1), &wrapped(2), &[]), "NO_GO");
+}
+
+#[test]
+fn files_of_another_kind_are_said_to_be() {
+    let record = good();
+    refused(
+        "csv",
+        &record,
+        b"id,v\n1,a\n",
+        &[64],
+        &["zero bytes"],
+        &["-k", "id"],
+    );
+    let pretty = b"{ \"_id\": 1,\n  \"v\": 1 }\n";
+    refused(
+        "ndjson",
+        pretty,
+        b"{\"_id\":1}\n",
+        &[64],
+        &["several lines", "jq"],
+        &[],
+    );
+    for array in [&b"[{\"_id\":1}]\n"[..], b"[\n{\"_id\":1},\n{\"_id\":2}\n]\n"] {
+        refused("ndjson", array, b"{\"_id\":1}\n", &[64], &["array", "jq"], &[]);
+    }
+    refused("bson", b"id,v\n1,a\n", &record, &[20], &["length"], &[]);
+    refused("ndjson", &record, b"{\"_id\":1}\n", &[10], &["malformed"], &[]);
+}
