@@ -556,6 +556,11 @@ fn audit_id(plan: &Plan, started: Timestamp) -> String {
 
 /// Without configuration: namespaces of the same name, or the only one of each side.
 fn discover(sources: &Pair<Arc<FileSource>>, key: &[String]) -> Result<Vec<Compare>, SessionError> {
+    for (side, source) in sources.as_ref().into_sides() {
+        source
+            .whole()
+            .map_err(|source| SessionError::Source { side, source })?;
+    }
     let names = sources
         .as_ref()
         .map(|s| s.namespaces().iter().map(|n| n.name.clone()).collect::<Vec<_>>());

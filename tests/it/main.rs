@@ -4,6 +4,7 @@
 mod architecture;
 mod bson;
 mod demo;
+mod files;
 mod hostile;
 mod orders;
 mod regressions;
