@@ -21,6 +21,7 @@ struct Case {
     key: &'static str,
     changed: u64,
     threads: u32,
+    strategy: &'static str,
     costs: Vec<Cost>,
 }
 
@@ -32,7 +33,12 @@ impl Case {
             .arg("diff")
             .args([&self.stable, &self.candidate])
             .args(["--key", self.key, "--seed", "1", "--samples", "10"])
-            .args(["--threads", &self.threads.to_string()])
+            .args([
+                "--threads",
+                &self.threads.to_string(),
+                "--strategy",
+                self.strategy,
+            ])
             .arg(format!("--output=json={}", report.display()));
         let cost = run(&mut command);
         let text = std::fs::read(&report).expect("assay wrote its report");
@@ -67,10 +73,10 @@ fn main() {
 }
 
 /// A stable file and its candidates, one for each `every`.
-fn bson_cases(dir: &Path, records: u64, wanted: &[(&str, u64, u32)]) -> Vec<Case> {
+fn bson_cases(dir: &Path, records: u64, wanted: &[(&str, u64, u32, &'static str)]) -> Vec<Case> {
     let stable = dir.join(format!("stable-{records}.bson"));
     data::bson(&stable, records, 0).expect("the target directory has room");
-    let case = |&(name, every, threads): &(&str, u64, u32)| {
+    let case = |&(name, every, threads, strategy): &(&str, u64, u32, &'static str)| {
         let candidate = dir.join(format!("candidate-{records}-{every}.bson"));
         let changed = data::bson(&candidate, records, every).expect("the target directory has room");
         Case {
@@ -80,6 +86,7 @@ fn bson_cases(dir: &Path, records: u64, wanted: &[(&str, u64, u32)]) -> Vec<Case
             key: "_id",
             changed,
             threads,
+            strategy,
             costs: Vec::new(),
         }
     };
@@ -88,12 +95,15 @@ fn bson_cases(dir: &Path, records: u64, wanted: &[(&str, u64, u32)]) -> Vec<Case
 
 fn bson(dir: &Path, records: u64, rounds: u64) {
     let wanted = [
-        ("none changed", 0, 1),
-        ("none changed", 0, 2),
-        ("0.01 % changed", 10_000, 1),
-        ("1 % changed", 100, 1),
-        ("1 % changed", 100, 2),
-        ("10 % changed", 10, 1),
+        ("none changed", 0, 1, "auto"),
+        ("none changed", 0, 2, "auto"),
+        ("0.01 % changed", 10_000, 1, "auto"),
+        ("1 % changed", 100, 1, "auto"),
+        ("1 % changed", 100, 2, "auto"),
+        ("10 % changed", 10, 1, "auto"),
+        ("none changed, hash order", 0, 1, "sketch"),
+        ("1 % changed, hash order", 100, 1, "sketch"),
+        ("1 % changed, spilled", 100, 1, "spill"),
     ];
     let mut cases = bson_cases(dir, records, &wanted);
     for _ in 0..rounds {
@@ -144,6 +154,7 @@ fn csv(dir: &Path, records: u64, rounds: u64) {
         key: "id",
         changed,
         threads,
+        strategy: "auto",
         costs: Vec::new(),
     });
     let peer = Path::new(PEER).exists();
@@ -193,7 +204,7 @@ fn memory(dir: &Path, records: u64, rounds: u64) {
         "Peak memory, two threads, 0.01 % changed:\n\n| documents a side | peak MB | wall s |\n|---|---|---|"
     );
     for records in [records, records * 10] {
-        let mut cases = bson_cases(dir, records, &[("0.01 % changed", 10_000, 2)]);
+        let mut cases = bson_cases(dir, records, &[("0.01 % changed", 10_000, 2, "auto")]);
         for _ in 0..rounds {
             cases.iter_mut().for_each(|c| c.run(dir));
         }

@@ -3,7 +3,7 @@
 //! The bytes are those that [`Encoder`](super::Encoder) writes for the same value; what is longer, nested or not quite
 //! right is left to it.
 
-use super::encode::{DecimalForm, decimal_form};
+use super::decimal::{DecimalForm, decimal_form};
 use super::{Equality, Numbers, tag};
 use crate::model::{NumberType, Timestamp};
 

@@ -7,6 +7,7 @@
 pub mod bson;
 pub mod cell;
 pub mod csv;
+mod decimal;
 mod decode;
 pub mod ejson;
 mod encode;

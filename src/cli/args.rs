@@ -65,10 +65,10 @@ pub(super) struct Tuning {
     /// Divergences that the report carries per compare; all of them are in divergences.ndjson.
     #[arg(long)]
     pub samples: Option<usize>,
-    /// How differing records are found.
+    /// How differing records are found; the result does not depend on it.
     #[arg(long)]
     pub strategy: Option<Strategy>,
-    /// Bytes that may be spilled to disk.
+    /// Bytes that may lie on disk, spilled, at one time.
     #[arg(long)]
     pub spill_limit: Option<u64>,
     /// Seconds between checkpoints.

@@ -40,7 +40,7 @@ only      = "candidate"
 expect    = 2
 
 # [scan]
-# strategy = "auto"                   # auto, or spill where the stores are known to differ grossly
+# strategy = "auto"                   # auto; or merge, sketch, spill: how differences are found, not which
 # samples  = 1000                     # divergences in the report; all are in divergences.ndjson
 
 # [run]

@@ -15,10 +15,14 @@ pub const SCHEMA: &str = "assay.plan/1";
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Strategy {
-    /// The sketch, and the spill where the sketch cannot hold the differences.
+    /// Merge where both sides begin in key order; else the sketch, and the spill where it cannot hold the differences.
     #[default]
     Auto,
-    /// The spill at once: for stores that are known to differ grossly.
+    /// Merge both sides as they are read: one pass for files in key order. Where the order breaks, spill after all.
+    Merge,
+    /// Sketch the difference, then read again what it names: hash order, for files in no order.
+    Sketch,
+    /// Spill every record as it is read: for stores that are known to differ grossly.
     Spill,
 }
 

@@ -50,7 +50,7 @@ pub struct RunFacts {
 pub struct CompareRun {
     /// The compare's name.
     pub compare: String,
-    /// The strategy, such as `hash` or `merge`.
+    /// How differing records were found: `merge`, `sketch` or `spill`.
     pub strategy: String,
     /// Why it was chosen.
     pub why: String,

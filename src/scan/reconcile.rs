@@ -1,24 +1,23 @@
 //! From unequal leaves to findings: which keys are suspect, a second pass that fetches their records, and a join.
 
-use super::lane::{Lane, Locator};
-use super::pass::{Feed, Monitor, run_pass};
-use super::tally::Tally;
-use super::tally::Unread;
+use super::aside::{Aside, Batch, Met, Shelf};
+use super::compare::Means;
+use super::lane::Lane;
+use super::pass::{Feed, run_pass};
+use super::tally::{Tally, Unread};
+use crate::Pair;
 use crate::diff::{Drilled, Finding, Group, Judge, Place, classify};
-use crate::digest::{Hasher, KeyHash, RecordHash};
+use crate::digest::{Hasher, KeyHash};
 use crate::mapping::{Depth, Digester};
-use crate::plan::{Span, Strategy};
+use crate::plan::Span;
 use crate::report::{Class, State};
-use crate::store::{SortBudget, SortError, Sorted, Sorter};
-use crate::{Pair, Side};
+use crate::store::{SortError, Sorted};
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
-use std::path::Path;
-use std::sync::Mutex;
 
 /// Which records the second pass has to fetch.
 #[derive(Debug)]
-pub enum Suspects {
+pub(super) enum Suspects {
     /// Those under these keys.
     Keys {
         /// Hashes of the keys.
@@ -31,13 +30,13 @@ pub enum Suspects {
 }
 
 impl Suspects {
-    /// What the tally says: the sketch's keys if it came apart, else the leaves.
-    pub fn find(tally: &Tally, hasher: Hasher, strategy: Strategy) -> Suspects {
+    /// What the tally says: the sketch's keys if there is one and it came apart, else the leaves.
+    pub fn find(tally: &Tally, hasher: Hasher) -> Suspects {
         let leaves = tally.unequal_leaves();
-        if strategy == Strategy::Spill {
+        let Some(sketch) = tally.sketch.clone() else {
             return Suspects::Leaves(leaves);
-        }
-        let peeled = tally.sketch.clone().peel();
+        };
+        let peeled = sketch.peel();
         if !peeled.complete {
             return Suspects::Leaves(leaves);
         }
@@ -72,133 +71,36 @@ impl Suspects {
     }
 }
 
-/// A record that the second pass put aside, as it lies in the sorter.
-#[derive(Clone, Debug)]
-pub(super) struct Aside {
-    side: Side,
-    record: RecordHash,
-    locator: Locator,
-    len: u32,
-    element: u64,
-    raw: Vec<u8>,
-}
-
-const HEAD: usize = 1 + 16 + 8 + 8 + 4 + 8 + 4 + 8;
-
-impl Aside {
-    pub(super) fn write(
-        out: &mut Vec<u8>,
-        side: Side,
-        record: RecordHash,
-        locator: Locator,
-        len: usize,
-        element: u64,
-        raw: &[u8],
-    ) {
-        out.clear();
-        out.push(side as u8);
-        // Big-endian, so that records of one side come in the order of their source.
-        out.extend_from_slice(&locator.offset.to_be_bytes());
-        out.extend_from_slice(&locator.number.to_be_bytes());
-        out.extend_from_slice(&locator.part.to_be_bytes());
-        out.extend_from_slice(&locator.in_file.to_be_bytes());
-        out.extend_from_slice(&element.to_be_bytes());
-        out.extend_from_slice(&record.0.to_be_bytes());
-        out.extend_from_slice(&(len as u32).to_be_bytes());
-        out.extend_from_slice(raw);
-    }
-
-    fn read(bytes: &[u8]) -> Aside {
-        let mut at = 1;
-        let mut take = |n: usize| {
-            at += n;
-            &bytes[at - n..at]
-        };
-        let u64_of = |b: &[u8]| u64::from_be_bytes(b.try_into().expect("eight bytes"));
-        let u32_of = |b: &[u8]| u32::from_be_bytes(b.try_into().expect("four bytes"));
-        let locator = Locator {
-            offset: u64_of(take(8)),
-            number: u64_of(take(8)),
-            part: u32_of(take(4)),
-            in_file: u64_of(take(8)),
-        };
-        let element = u64_of(take(8));
-        let record = RecordHash(u128::from_be_bytes(take(16).try_into().expect("sixteen bytes")));
-        let len = u32_of(take(4));
-        let side = if bytes[0] == Side::Stable as u8 {
-            Side::Stable
-        } else {
-            Side::Candidate
-        };
-        Aside {
-            side,
-            record,
-            locator,
-            len,
-            element,
-            raw: bytes[HEAD..].to_vec(),
-        }
-    }
-}
-
 /// Reads both sides again and puts the suspect records aside, sorted by key.
 ///
 /// The raw record travels along where the suspects are few, or where the source cannot be read at an offset; else its
 /// place suffices.
-pub fn fetch(
+pub(super) fn fetch<'b>(
     lanes: Pair<&Lane>,
     suspects: &Suspects,
-    threads: usize,
-    monitor: &Monitor,
-    dir: &Path,
-    budget: &SortBudget,
-) -> Result<(Sorted, Vec<Unread>), SortError> {
-    let sorter = Mutex::new((
-        Sorter::new(dir, |a, b| a.cmp(b), SORT_MEMORY, budget),
-        None::<SortError>,
-    ));
+    means: &Means<'b>,
+) -> Result<(Sorted<'b>, Vec<Unread>), SortError> {
+    let shelf = Shelf::new(means.dir, means.budget);
     let depth = suspects.depth();
-    let mut workers: Vec<(Pair<Digester>, Vec<(KeyHash, Vec<u8>)>)> = (0..threads)
-        .map(|_| (lanes.map(|l| l.digester(depth)), Vec::new()))
+    let mut workers: Vec<(Pair<Digester>, Batch)> = (0..means.threads)
+        .map(|_| (lanes.map(|l| l.digester(depth)), Batch::default()))
         .collect();
     let mut feeds = lanes.map(|lane| Feed::new(lane, vec![Span::ALL]));
     run_pass(
         &mut feeds,
         &mut workers,
-        monitor,
+        means.monitor,
+        &shelf,
         None,
-        |(digesters, batch), side, chunk| {
+        |(digesters, batch), side, _, chunk| {
             let lane = lanes[side];
-            let keep_raw = depth == Depth::Key || !lane.namespace.seekable;
-            lane.each_record(&chunk, &mut digesters[side], |d, bytes, locator| {
-                let key = d.key_hash();
-                if suspects.contains(key) {
-                    let mut entry = Vec::new();
-                    let raw = if keep_raw { bytes } else { &[][..] };
-                    Aside::write(
-                        &mut entry,
-                        side,
-                        d.record(),
-                        locator,
-                        bytes.len(),
-                        d.element(),
-                        raw,
-                    );
-                    batch.push((key, entry));
+            let with_raw = depth == Depth::Key || !lane.namespace.seekable;
+            lane.each_record(&chunk, &mut digesters[side], |d, raw, locator| {
+                if suspects.contains(d.key_hash()) {
+                    batch.put(Met::new(side, d, locator, raw), with_raw);
                 }
             });
-            if !batch.is_empty() {
-                let mut guard = sorter.lock().expect("no worker panics while it holds the lock");
-                let (sorter, failed) = &mut *guard;
-                for (key, entry) in batch.drain(..) {
-                    if failed.is_none()
-                        && let Err(error) = sorter.push(&key.0.to_be_bytes(), &entry)
-                    {
-                        *failed = Some(error);
-                        monitor.stop.store(true, std::sync::atomic::Ordering::Relaxed);
-                    }
-                }
-            }
+            shelf.take(batch);
         },
     );
     let unread = feeds
@@ -206,22 +108,15 @@ pub fn fetch(
         .into_iter()
         .filter_map(|(_, feed)| feed.unread)
         .collect();
-    let (sorter, failed) = sorter
-        .into_inner()
-        .expect("no worker panics while it holds the lock");
-    match failed {
-        Some(error) => Err(error),
-        None => Ok((sorter.finish()?, unread)),
-    }
+    Ok((shelf.finish()?, unread))
 }
 
-const SORT_MEMORY: usize = 32 << 20;
 const BATCH_BYTES: usize = 4 << 20;
 
 /// Joins what was put aside, key by key, and hands every finding to `tell`.
-pub fn join(
+pub(super) fn join(
     lanes: Pair<&Lane>,
-    mut aside: Sorted,
+    mut aside: Sorted<'_>,
     judge: &(dyn Judge + Sync),
     tell: &mut dyn FnMut(Finding) -> Result<(), SortError>,
 ) -> Result<(), SortError> {

@@ -72,8 +72,8 @@ impl Counts {
 pub struct Tally {
     /// Leaves per side.
     pub leaves: Pair<Leaves>,
-    /// Stable minus candidate.
-    pub sketch: Sketch,
+    /// Stable minus candidate; `None` where differences are found without one.
+    pub sketch: Option<Sketch>,
     /// Column digests per side.
     pub columns: Pair<Columns>,
     /// Counts per side.
@@ -86,8 +86,16 @@ impl Tally {
     /// An empty tally whose sketch has about `cells` cells.
     pub fn new(cells: usize) -> Tally {
         Tally {
+            sketch: Some(Sketch::new(cells)),
+            ..Tally::without_sketch()
+        }
+    }
+
+    /// An empty tally that keeps no sketch.
+    pub fn without_sketch() -> Tally {
+        Tally {
             leaves: Pair::default(),
-            sketch: Sketch::new(cells),
+            sketch: None,
             columns: Pair::default(),
             counts: Pair::default(),
             unread: Vec::new(),
@@ -101,7 +109,11 @@ impl Tally {
             self.columns[side].merge(&other.columns[side]);
             self.counts[side].merge(&other.counts[side]);
         }
-        self.sketch.merge(&other.sketch);
+        match (&mut self.sketch, &other.sketch) {
+            (Some(ours), Some(theirs)) => ours.merge(theirs),
+            // A sketch of a part of the records would give a part of the differences.
+            (ours, _) => *ours = None,
+        }
         self.unread.extend(other.unread.iter().cloned());
         self.unread.sort();
     }
@@ -140,9 +152,9 @@ pub struct Part {
 }
 
 impl Part {
-    /// Counts in the record that stands in `digester`.
+    /// Counts in the record that stands in `digester`, for the sketch too if there is one.
     #[inline]
-    pub fn add(&mut self, digester: &mut Digester) {
+    pub fn add(&mut self, digester: &mut Digester, sketch: bool) {
         self.counts.records += 1;
         self.counts.null_keys += u64::from(digester.null_in_key());
         if let Some(problem) = digester.problem() {
@@ -154,10 +166,12 @@ impl Part {
         }
         let (key, record) = (digester.key_hash(), digester.record());
         self.keys.push((key, record));
-        self.items.push(Item {
-            key: Capsule::new(digester.key(), key),
-            record,
-        });
+        if sketch {
+            self.items.push(Item {
+                key: Capsule::new(digester.key(), key),
+                record,
+            });
+        }
         for (place, &(seed, hash)) in digester.fields().iter().enumerate() {
             let slot = match self.order.get(place) {
                 Some(&(known, slot)) if known == seed => slot,
@@ -187,13 +201,13 @@ impl Part {
     }
 
     /// Hands the records of a finished chunk of `bytes` bytes to the shared tables.
-    pub fn flush(&mut self, side: Side, bytes: u64, shared: &mut Tally, sketch: bool) {
+    pub fn flush(&mut self, side: Side, bytes: u64, shared: &mut Tally) {
         self.counts.bytes += bytes;
         for &(key, record) in &self.keys {
             shared.leaves[side].add(key, record);
         }
-        if sketch {
-            shared.sketch.add(&self.items, side == Side::Stable);
+        if let Some(sketch) = &mut shared.sketch {
+            sketch.add(&self.items, side == Side::Stable);
         }
         self.keys.clear();
         self.items.clear();

@@ -84,7 +84,7 @@ impl Default for OpenOptions {
             delimiter: None,
             header: true,
             compression: None,
-            chunk_bytes: 1 << 20,
+            chunk_bytes: 256 << 10,
         }
     }
 }

@@ -80,35 +80,26 @@ impl Input {
     /// Appends up to `limit` bytes to `out`; fewer only at the end of the file. Bytes read before an error are appended.
     pub(super) fn fill(&mut self, out: &mut Vec<u8>, limit: usize) -> Result<usize, SourceError> {
         let before = out.len();
-        let reader: &mut dyn Read = match &mut self.reader {
-            Reader::Plain(reader) => reader,
-            Reader::Gzip(reader) => reader,
-            Reader::Zstd(reader) => reader,
-        };
-        out.reserve(limit);
-        out.resize(before + limit, 0);
-        let mut at = before;
-        let mut failed = None;
-        while at < out.len() {
-            match reader.read(&mut out[at..]) {
-                Ok(0) => break,
-                Ok(n) => at += n,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => {
-                    failed = Some(e);
-                    break;
-                }
+        out.reserve_exact(limit);
+        let read = match &mut self.reader {
+            // From the file itself, which does not need the buffer cleared first.
+            Reader::Plain(Counted { file, taken }) => {
+                let read = file.take(limit as u64).read_to_end(out);
+                taken.fetch_add((out.len() - before) as u64, Ordering::Relaxed);
+                read
             }
-        }
-        out.truncate(at);
-        self.offset += (at - before) as u64;
-        match failed {
-            Some(e) => Err(self.read_error(e)),
-            None => {
-                if at - before < limit {
+            Reader::Gzip(reader) => reader.take(limit as u64).read_to_end(out),
+            Reader::Zstd(reader) => reader.take(limit as u64).read_to_end(out),
+        };
+        let got = out.len() - before;
+        self.offset += got as u64;
+        match read {
+            Err(e) => Err(self.read_error(e)),
+            Ok(_) => {
+                if got < limit {
                     self.check_end()?;
                 }
-                Ok(at - before)
+                Ok(got)
             }
         }
     }

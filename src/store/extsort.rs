@@ -3,11 +3,11 @@
 //! Entries gather in memory up to a limit, are sorted and written as a run; runs are merged when read back. Knuth, TAOCP
 //! vol. 3, 5.4.1. Temporary files are private and unlinked at once, so that a killed process leaves none behind.
 
+use super::budget::{Claim, SortBudget, SortError};
 use std::cmp::Ordering;
 use std::fs::File;
 use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering as Atomic};
 
 /// How two keys compare.
 pub type Order = fn(&[u8], &[u8]) -> Ordering;
@@ -16,64 +16,12 @@ pub type Order = fn(&[u8], &[u8]) -> Ordering;
 const MAX_RUNS: usize = 64;
 const RUN_BUFFER: usize = 1 << 16;
 
-/// Disk space that all sorters of a run share.
-#[derive(Debug)]
-pub struct SortBudget {
-    limit: u64,
-    used: AtomicU64,
-}
-
-impl SortBudget {
-    /// A budget of `limit` bytes on disk.
-    pub fn new(limit: u64) -> SortBudget {
-        SortBudget {
-            limit,
-            used: AtomicU64::new(0),
-        }
-    }
-
-    /// Bytes spilled so far.
-    pub fn used(&self) -> u64 {
-        self.used.load(Atomic::Relaxed)
-    }
-
-    fn take(&self, bytes: u64) -> Result<(), SortError> {
-        let used = self.used.fetch_add(bytes, Atomic::Relaxed) + bytes;
-        if used > self.limit {
-            Err(SortError::Limit { limit: self.limit })
-        } else {
-            Ok(())
-        }
-    }
-}
-
-/// Why sorting failed.
-#[derive(Debug, thiserror::Error)]
-pub enum SortError {
-    /// The spill limit is reached.
-    #[error(
-        "the spill limit of {limit} bytes is reached; raise --spill-limit, or free the stores of gross differences first"
-    )]
-    Limit {
-        /// The limit, in bytes.
-        limit: u64,
-    },
-    /// The disk did not take or give the data.
-    #[error("cannot spill to {}: {source}; choose another run directory with --run-dir", dir.display())]
-    Io {
-        /// Where the temporary files lie.
-        dir: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
 /// Takes entries of key and payload in any order.
 #[derive(Debug)]
 pub struct Sorter<'b> {
     dir: PathBuf,
     order: Order,
-    budget: &'b SortBudget,
+    claim: Claim<'b>,
     memory: usize,
     arena: Vec<u8>,
     entries: Vec<Entry>,
@@ -110,7 +58,7 @@ impl<'b> Sorter<'b> {
         Sorter {
             dir: dir.to_owned(),
             order,
-            budget,
+            claim: Claim::on(budget),
             memory,
             arena: Vec::new(),
             entries: Vec::new(),
@@ -164,7 +112,7 @@ impl<'b> Sorter<'b> {
     fn spill(&mut self) -> Result<(), SortError> {
         self.sort();
         let bytes = self.arena.len() + self.entries.len() * 8;
-        self.budget.take(bytes as u64)?;
+        self.claim.take(bytes as u64)?;
         let run = write_run(&self.dir, |out| {
             for entry in &self.entries {
                 write_entry(out, entry.key(&self.arena), entry.payload(&self.arena))?;
@@ -177,7 +125,9 @@ impl<'b> Sorter<'b> {
         if self.runs.len() == MAX_RUNS {
             let runs = std::mem::take(&mut self.runs);
             let dir = self.dir.clone();
-            let mut merged = Sorted::new(runs, Vec::new(), Vec::new(), self.order, dir.clone())?;
+            // The bytes stay claimed: the merged run is as long as its parts.
+            let claim = self.claim.beside();
+            let mut merged = Sorted::new(runs, Vec::new(), Vec::new(), self.order, dir.clone(), claim);
             let run = write_run(&dir, |out| {
                 while let Some((key, payload)) = merged.next_entry()? {
                     write_entry(out, key, payload)?;
@@ -197,9 +147,16 @@ impl<'b> Sorter<'b> {
     }
 
     /// Ends the input and reads the entries back in order.
-    pub fn finish(mut self) -> Result<Sorted, SortError> {
+    pub fn finish(mut self) -> Sorted<'b> {
         self.sort();
-        Sorted::new(self.runs, self.arena, self.entries, self.order, self.dir)
+        Sorted::new(
+            self.runs,
+            self.arena,
+            self.entries,
+            self.order,
+            self.dir,
+            self.claim,
+        )
     }
 }
 
@@ -220,7 +177,7 @@ fn write_entry(out: &mut dyn Write, key: &[u8], payload: &[u8]) -> io::Result<()
 
 /// Entries in order.
 #[derive(Debug)]
-pub struct Sorted {
+pub struct Sorted<'b> {
     dir: PathBuf,
     order: Order,
     cursors: Vec<Cursor>,
@@ -228,6 +185,7 @@ pub struct Sorted {
     heap: Vec<usize>,
     started: bool,
     last: Option<usize>,
+    _claim: Claim<'b>,
 }
 
 #[derive(Debug)]
@@ -278,14 +236,15 @@ impl Cursor {
     }
 }
 
-impl Sorted {
+impl<'b> Sorted<'b> {
     fn new(
         runs: Vec<Run>,
         arena: Vec<u8>,
         entries: Vec<Entry>,
         order: Order,
         dir: PathBuf,
-    ) -> Result<Sorted, SortError> {
+        claim: Claim<'b>,
+    ) -> Sorted<'b> {
         let file = |run: Run| Cursor::File {
             reader: BufReader::with_capacity(RUN_BUFFER, run.file),
             key: Vec::new(),
@@ -297,14 +256,15 @@ impl Sorted {
             entries,
             next: 0,
         });
-        Ok(Sorted {
+        Sorted {
             dir,
             order,
             cursors,
             heap: Vec::new(),
             started: false,
             last: None,
-        })
+            _claim: claim,
+        }
     }
 
     /// The next entry: key and payload.
@@ -367,12 +327,14 @@ mod tests {
         }
         let mut wanted: Vec<_> = (0..20_000).map(entry).collect();
         wanted.sort();
-        let mut sorted = sorter.finish().unwrap();
+        let mut sorted = sorter.finish();
         for (key, payload) in wanted {
             assert_eq!(sorted.next().unwrap(), Some((&key[..], &payload[..])));
         }
         assert!(sorted.next().unwrap().is_none());
         assert!(budget.used() > 0);
+        drop(sorted);
+        assert_eq!(budget.used(), 0);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
     }
 

@@ -1,9 +1,11 @@
 //! What a run leaves on disk: atomic files, the external sorter, part files and the run directory.
 
 mod atomic;
+mod budget;
 mod extsort;
 mod part;
 
 pub use atomic::{create_private_dir, write_atomic};
-pub use extsort::{SortBudget, SortError, Sorted, Sorter};
+pub use budget::{SortBudget, SortError};
+pub use extsort::{Sorted, Sorter};
 pub use part::{PartHeader, read_part, write_part};

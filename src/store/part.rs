@@ -1,7 +1,8 @@
 //! Part files: a tally on disk, as a checkpoint of one process or as its share of a plan.
 //!
-//! Layout: magic, length of the header, header (JSON), length of the body, body (zstd: leaves of both sides, sketch,
-//! columns), BLAKE3 of all before it. A file that does not add up is refused, never half used.
+//! Layout: magic with the version, length of the header, length of the body, header (JSON), body (zstd: leaves of both
+//! sides, sketch if there is one, columns), BLAKE3 of all before it. A file that does not add up is refused, never half
+//! used; so is one of another version.
 
 use super::write_atomic;
 use crate::digest::{COLUMN_RANGES, Columns, Leaves, Sketch};
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::Path;
 
-const MAGIC: &[u8; 8] = b"ASSAYPT1";
+const MAGIC: &[u8; 8] = b"ASSAYPT2";
 
 /// What a part file says of itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -36,7 +37,8 @@ struct Stored {
     header: PartHeader,
     counts: Pair<Counts>,
     unread: Vec<Unread>,
-    sketch_bytes: usize,
+    /// Length of the sketch; `None` if there is no sketch.
+    sketch_bytes: Option<usize>,
     columns: Pair<Vec<String>>,
 }
 
@@ -46,8 +48,8 @@ pub fn write_part(path: &Path, header: &PartHeader, tally: &Tally) -> io::Result
     for side in Side::BOTH {
         body.extend_from_slice(&tally.leaves[side].to_bytes());
     }
-    let sketch = tally.sketch.to_bytes();
-    body.extend_from_slice(&sketch);
+    let sketch = tally.sketch.as_ref().map(Sketch::to_bytes);
+    body.extend(sketch.iter().flatten());
     let columns = tally.columns.as_ref().map(|columns| {
         let mut paths = Vec::new();
         for (path, sums) in columns.iter() {
@@ -61,7 +63,7 @@ pub fn write_part(path: &Path, header: &PartHeader, tally: &Tally) -> io::Result
         header: header.clone(),
         counts: tally.counts.clone(),
         unread: tally.unread.clone(),
-        sketch_bytes: sketch.len(),
+        sketch_bytes: sketch.map(|s| s.len()),
         columns,
     };
     let json = serde_json::to_vec(&stored).map_err(io::Error::other)?;
@@ -84,11 +86,14 @@ pub fn write_part(path: &Path, header: &PartHeader, tally: &Tally) -> io::Result
 pub fn read_part(path: &Path) -> io::Result<(PartHeader, Tally)> {
     let bytes = std::fs::read(path)?;
     parse(&bytes).ok_or_else(|| {
-        let message = format!(
-            "{} is not a whole part file of this version of assay",
-            path.display()
-        );
-        io::Error::new(io::ErrorKind::InvalidData, message)
+        let message = match bytes.starts_with(&MAGIC[..7]) && !bytes.starts_with(MAGIC) {
+            true => "was written by another version of assay; scan again with this one",
+            false => "is not a whole part file; scan again",
+        };
+        io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("{} {message}", path.display()),
+        )
     })
 }
 
@@ -105,13 +110,14 @@ fn parse(bytes: &[u8]) -> Option<(PartHeader, Tally)> {
     let stored: Stored = serde_json::from_slice(json).ok()?;
     let columns = stored.columns.stable.len() + stored.columns.candidate.len();
     let leaves = crate::digest::LEAVES * 24;
-    let size = 2 * leaves + stored.sketch_bytes + columns * COLUMN_RANGES * 8;
+    let sketch_bytes = stored.sketch_bytes.unwrap_or(0);
+    let size = 2 * leaves + sketch_bytes + columns * COLUMN_RANGES * 8;
     let body = zstd::bulk::decompress(body, size)
         .ok()
         .filter(|b| b.len() == size)?;
     let (stable, rest) = body.split_at(leaves);
     let (candidate, rest) = rest.split_at(leaves);
-    let (sketch, mut rest) = rest.split_at(stored.sketch_bytes);
+    let (sketch, mut rest) = rest.split_at(sketch_bytes);
     let columns = stored.columns.map(|paths| {
         let mut columns = Columns::default();
         for path in paths {
@@ -128,10 +134,57 @@ fn parse(bytes: &[u8]) -> Option<(PartHeader, Tally)> {
             stable: Leaves::from_bytes(stable)?,
             candidate: Leaves::from_bytes(candidate)?,
         },
-        sketch: Sketch::from_bytes(sketch)?,
+        sketch: match stored.sketch_bytes {
+            Some(_) => Some(Sketch::from_bytes(sketch)?),
+            None => None,
+        },
         columns,
         counts: stored.counts,
         unread: stored.unread,
     };
     Some((stored.header, tally))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part(dir: &Path, tally: &Tally) -> std::path::PathBuf {
+        let header = PartHeader {
+            plan: "p".to_owned(),
+            compare: 1,
+            slices: vec![3],
+            remaining: Pair::default(),
+            resumed: 2,
+        };
+        let path = dir.join("0.part");
+        write_part(&path, &header, tally).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_part_says_whether_it_has_a_sketch() {
+        let dir = tempfile::tempdir().unwrap();
+        for tally in [Tally::new(5000), Tally::without_sketch()] {
+            let (header, read) = read_part(&part(dir.path(), &tally)).unwrap();
+            assert_eq!((header.compare, header.resumed), (1, 2));
+            assert_eq!(read.sketch, tally.sketch);
+            assert_eq!(read.leaves, tally.leaves);
+        }
+    }
+
+    #[test]
+    fn other_versions_and_broken_parts_are_refused_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = part(dir.path(), &Tally::without_sketch());
+        let whole = std::fs::read(&path).unwrap();
+        let refusal = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).unwrap();
+            read_part(&path).map(|_| ()).unwrap_err().to_string()
+        };
+        let older = [b"ASSAYPT1", &whole[8..]].concat();
+        assert!(refusal(&older).contains("another version"));
+        assert!(refusal(&whole[..whole.len() - 1]).contains("not a whole part file"));
+        assert!(refusal(b"text").contains("not a whole part file"));
+    }
 }

@@ -11,6 +11,7 @@ mod regressions;
 mod resume;
 mod schemas;
 mod steps;
+mod strategies;
 mod support;
 mod surface;
 mod types;

@@ -1,6 +1,6 @@
 //! The recorded shop: under its mapping an audit finds exactly the truth, however the stable side was dumped.
 
-use crate::support::{Found, assay, fixture, found, json, put, temp};
+use crate::support::{Found, assay, fixture, found, in_steps, json, put, temp};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,7 +51,7 @@ fn truth(swapped: bool) -> Found {
 }
 
 /// The mapping of the fixtures, for another dump of the stable side.
-fn mapping(dir: &Path, form: &str) -> PathBuf {
+pub fn mapping(dir: &Path, form: &str) -> PathBuf {
     let text = std::fs::read_to_string(fixture("mapping/orders.toml")).expect("the mapping");
     let (location, namespace) = match form {
         "ndjson" => {
@@ -84,43 +84,6 @@ fn audit(config: &Path, run: &Path, more: &[&str]) -> Value {
     json(run.join("report.json"))["result"].clone()
 }
 
-/// Plans, scans in seven shares in the given order, and merges.
-#[track_caller]
-fn in_steps(config: &Path, dir: &Path, order: [u32; 7], more: &[&str]) -> Value {
-    let (config, plan) = (config.display().to_string(), dir.join("plan.json"));
-    let (plan, parts) = (
-        plan.display().to_string(),
-        dir.join("parts").display().to_string(),
-    );
-    std::fs::create_dir_all(dir).expect("a directory");
-    let plan_args = [
-        "plan", "-c", &config, "-o", &plan, "--slices", "7", "--seed", "51",
-    ];
-    assay(plan_args.iter().chain(more)).expect(0);
-    for i in order {
-        let share = format!("{i}/7");
-        let args = [
-            "scan", "-c", &config, "--plan", &plan, "--parts", &parts, "--share", &share,
-        ];
-        assay(args.iter().chain(more)).expect(0);
-    }
-    let run = dir.join("run");
-    let shown = run.display().to_string();
-    let args = [
-        "merge",
-        "-c",
-        &config,
-        "--plan",
-        &plan,
-        "--parts",
-        &parts,
-        "--run-dir",
-        &shown,
-    ];
-    assay(args.iter().chain(more)).expect(10);
-    json(run.join("report.json"))["result"].clone()
-}
-
 fn exact(form: &str, swap: &[&str]) {
     let dir = temp();
     let config = mapping(dir.path(), form);
@@ -128,7 +91,8 @@ fn exact(form: &str, swap: &[&str]) {
     let once = audit(&config, &dir.path().join("run"), swap);
     assert_eq!(found(&dir.path().join("run")), wanted);
     let steps = dir.path().join("steps");
-    let again = in_steps(&config, &steps, [4, 1, 7, 3, 2, 6, 5], swap);
+    in_steps(&config, &steps, [4, 1, 7, 3, 2, 6, 5], swap).expect(10);
+    let again = json(steps.join("run/report.json"))["result"].clone();
     assert_eq!(found(&steps.join("run")), wanted);
     assert_eq!(once.to_string(), again.to_string());
     let list = |run: PathBuf| std::fs::read(run.join("divergences.ndjson")).expect("a list");

@@ -161,6 +161,43 @@ fn another_question_is_not_taken_up() {
         .says(&["changed"]);
 }
 
+/// What a merge or a spill had put aside is lost with the process: the run goes on without it, and ends in the same report.
+#[test]
+fn killed_runs_end_in_the_same_report_under_every_strategy() {
+    let dir = temp();
+    let config = shop(dir.path());
+    let calm = dir.path().join("calm");
+    ended(audit(&config, &calm).output().unwrap()).expect(10);
+    for strategy in ["auto", "merge", "spill"] {
+        let run = dir.path().join(strategy);
+        let audit = || {
+            let mut command = audit(&config, &run);
+            command.args(["--strategy", strategy]);
+            command
+        };
+        for part in ["0.part", "1.part"] {
+            let mut child = audit().spawn().unwrap();
+            while !run.join(part).exists() {
+                assert!(
+                    child.try_wait().unwrap().is_none(),
+                    "ended before {part} was there"
+                );
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        ended(audit().output().unwrap()).expect(10);
+        assert_eq!(result(&calm).to_string(), result(&run).to_string(), "{strategy}");
+        let list = |run: &Path| std::fs::read(run.join("divergences.ndjson")).unwrap();
+        assert!(list(&calm) == list(&run), "{strategy}");
+        let facts = json(run.join("report.json"))["run"].clone();
+        assert!(facts["resumed"].as_u64().unwrap() > 0, "{facts}");
+        let why = facts["compares"][0]["why"].as_str().unwrap();
+        assert!(why.contains("resumed"), "{why}");
+    }
+}
+
 /// A signal while the sources are still being opened ends the program at once, with the code for "again".
 #[test]
 fn a_run_that_waits_for_its_input_can_be_ended() {

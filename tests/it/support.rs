@@ -86,6 +86,42 @@ pub fn put(path: impl AsRef<Path>, bytes: impl AsRef<[u8]>) -> PathBuf {
     path.to_owned()
 }
 
+/// Plans, scans in seven shares in the given order, and merges into `run` below `dir`; returns the merge.
+#[track_caller]
+pub fn in_steps(config: &Path, dir: &Path, order: [u32; 7], more: &[&str]) -> Ended {
+    let (config, plan) = (config.display().to_string(), dir.join("plan.json"));
+    let (plan, parts) = (
+        plan.display().to_string(),
+        dir.join("parts").display().to_string(),
+    );
+    std::fs::create_dir_all(dir).expect("a directory");
+    let plan_args = [
+        "plan", "-c", &config, "-o", &plan, "--slices", "7", "--seed", "51",
+    ];
+    assay(plan_args.iter().chain(more)).expect(0);
+    for i in order {
+        let share = format!("{i}/7");
+        let args = [
+            "scan", "-c", &config, "--plan", &plan, "--parts", &parts, "--share", &share,
+        ];
+        assay(args.iter().chain(more)).expect(0);
+    }
+    let run = dir.join("run");
+    let shown = run.display().to_string();
+    let args = [
+        "merge",
+        "-c",
+        &config,
+        "--plan",
+        &plan,
+        "--parts",
+        &parts,
+        "--run-dir",
+        &shown,
+    ];
+    assay(args.iter().chain(more))
+}
+
 /// A line of `divergences.ndjson`.
 #[derive(Debug, Deserialize)]
 struct Line {

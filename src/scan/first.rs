@@ -1,0 +1,315 @@
+//! The first pass: spans of both sides into a tally, with checkpoints; and, where asked for, a merge or a spill on the way.
+
+use super::aside::{Batch, Met, Shelf};
+use super::compare::{Means, Prepared};
+use super::merge::{Merge, Merged, Walk};
+use super::pass::{Feed, Flow, run_pass};
+use super::tally::{Part, Tally};
+use crate::canon::Numbers;
+use crate::mapping::{Depth, Digester};
+use crate::plan::{Span, Strategy};
+use crate::store::{SortError, Sorted};
+use crate::{Pair, Side};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+/// Chunks a side that `auto` wants to see in key order before it does without the sketch.
+const TRIAL: u64 = 16;
+
+/// What a pass does with records besides adding them up.
+pub(super) enum Keep<'a> {
+    /// Nothing: what differs is fetched in a second pass.
+    Nothing,
+    /// It merges both sides. The sketch, if there is one, goes when this many chunks a side were in order.
+    Merge(Box<Merge<'a>>, u64),
+    /// It spills all of them.
+    Spill(Shelf<'a>),
+}
+
+/// What a pass begins with.
+pub(super) struct Start<'a> {
+    /// What is to be read.
+    pub spans: Pair<Vec<Span>>,
+    /// What was read before.
+    pub tally: Tally,
+    /// What happens to records besides.
+    pub keep: Keep<'a>,
+    /// Why nothing is kept, if so.
+    pub reason: &'static str,
+}
+
+impl<'a> Start<'a> {
+    /// The start of a pass over both sides as a whole, by the strategy that was asked for.
+    pub fn whole(
+        prepared: &'a Prepared,
+        spans: Pair<Vec<Span>>,
+        cells: usize,
+        strategy: Strategy,
+        means: &Means<'a>,
+    ) -> Start<'a> {
+        let merge = || {
+            let lanes = prepared.lanes.as_ref();
+            Box::new(Merge::new(
+                lanes,
+                means.hasher,
+                means.threads,
+                means.dir,
+                means.budget,
+            ))
+        };
+        let (tally, keep) = match strategy {
+            Strategy::Auto => (Tally::new(cells), Keep::Merge(merge(), TRIAL)),
+            Strategy::Merge => (Tally::without_sketch(), Keep::Merge(merge(), 0)),
+            Strategy::Sketch => (Tally::new(cells), Keep::Nothing),
+            Strategy::Spill => {
+                let shelf = Shelf::new(means.dir, means.budget);
+                (Tally::without_sketch(), Keep::Spill(shelf))
+            }
+        };
+        Start {
+            spans,
+            tally,
+            keep,
+            reason: "asked for",
+        }
+    }
+
+    /// The start of a pass over a part of the sides: there, records of one key need not meet.
+    pub fn slices(spans: Pair<Vec<Span>>, cells: usize, strategy: Strategy) -> Start<'a> {
+        let tally = match strategy {
+            Strategy::Auto | Strategy::Merge | Strategy::Sketch => Tally::new(cells),
+            Strategy::Spill => Tally::without_sketch(),
+        };
+        Start {
+            spans,
+            tally,
+            keep: Keep::Nothing,
+            reason: "slices are scanned apart",
+        }
+    }
+
+    /// The start of a pass that was interrupted; what it had put aside is lost.
+    pub fn again(spans: Pair<Vec<Span>>, tally: Tally) -> Start<'a> {
+        Start {
+            spans,
+            tally,
+            keep: Keep::Nothing,
+            reason: "the run was resumed",
+        }
+    }
+}
+
+/// How differing records are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// By merging both sides as they are read.
+    Merge,
+    /// By the sketch, which names their keys.
+    Sketch,
+    /// By a join of spilled records.
+    Spill,
+}
+
+impl Way {
+    /// The word for it in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Way::Merge => "merge",
+            Way::Sketch => "sketch",
+            Way::Spill => "spill",
+        }
+    }
+}
+
+/// What a first pass leaves.
+#[derive(Debug)]
+pub struct Scanned<'a> {
+    /// The sums.
+    pub tally: Tally,
+    /// All records that may differ, if the pass put them aside.
+    pub aside: Option<Sorted<'a>>,
+    /// How differing records are found.
+    pub way: Way,
+    /// Why in this way.
+    pub why: String,
+}
+
+impl<'a> Scanned<'a> {
+    /// A tally and nothing put aside, for `reason`.
+    pub fn by_hash(tally: Tally, reason: &str) -> Scanned<'a> {
+        let (way, rule) = match tally.sketch {
+            Some(_) => (Way::Sketch, "hash order serves any two stores"),
+            None => (Way::Spill, SECOND_PASS),
+        };
+        Scanned {
+            tally,
+            aside: None,
+            way,
+            why: format!("{reason}; {rule}"),
+        }
+    }
+
+    /// Says that the sketch did not come apart.
+    pub fn overflowed(&mut self) {
+        if self.way == Way::Sketch {
+            self.way = Way::Spill;
+            self.why.push_str(&format!(
+                ", but more differs than the sketch holds; {SECOND_PASS}"
+            ));
+        }
+    }
+}
+
+const SECOND_PASS: &str = "records of differing leaves are read again and joined";
+
+struct Worker {
+    digesters: Pair<Digester>,
+    parts: Pair<Part>,
+    batch: Batch,
+}
+
+/// Scans both sides into a tally. `checkpoint` is called every `interval` with what is still to be read, and once at the
+/// end.
+pub(super) fn scan<'a, E: From<SortError>>(
+    prepared: &'a Prepared,
+    start: Start<'a>,
+    means: &Means<'a>,
+    interval: Duration,
+    mut checkpoint: impl FnMut(&Tally, Pair<Vec<Span>>) -> Result<(), E>,
+) -> Result<(Scanned<'a>, Pair<Vec<Span>>), E> {
+    let lanes = prepared.lanes.as_ref();
+    let Start {
+        spans,
+        mut tally,
+        keep,
+        reason,
+    } = start;
+    let mut feeds = spans.zip(lanes).map(|(spans, lane)| Feed::new(lane, spans));
+    let worker = |_| Worker {
+        digesters: lanes.map(|l| l.digester(Depth::Digest)),
+        parts: Pair::default(),
+        batch: Batch::default(),
+    };
+    let mut workers: Vec<Worker> = (0..means.threads).map(worker).collect();
+    let typed = prepared.equality.numbers == Numbers::Typed;
+    loop {
+        let until = Instant::now() + interval;
+        let shared = Mutex::new(tally);
+        run_pass(
+            &mut feeds,
+            &mut workers,
+            means.monitor,
+            &keep,
+            Some(until),
+            |worker, side, number, chunk| {
+                let lane = lanes[side];
+                let (digester, part) = (&mut worker.digesters[side], &mut worker.parts[side]);
+                let tally = || shared.lock().expect("no worker panics here");
+                // Once the sketch is gone it does not come back.
+                let sketch = tally().sketch.is_some();
+                let mut walk = None;
+                match &keep {
+                    Keep::Merge(merge, _) if merge.active() => {
+                        let walk = walk.insert(Walk::over(&chunk));
+                        lane.each_record(&chunk, digester, |d, raw, at| {
+                            part.add(d, sketch);
+                            walk.add(&chunk, d, at, raw.len());
+                        });
+                    }
+                    Keep::Spill(_) => lane.each_record(&chunk, digester, |d, raw, at| {
+                        part.add(d, sketch);
+                        let with_raw = !lane.namespace.seekable;
+                        worker.batch.put(Met::new(side, d, at, raw), with_raw);
+                    }),
+                    Keep::Merge(..) | Keep::Nothing => {
+                        lane.each_record(&chunk, digester, |d, _, _| part.add(d, sketch));
+                    }
+                }
+                part.count_loss(lane, &chunk, typed);
+                part.flush(side, chunk.data.len() as u64, &mut tally());
+                match &keep {
+                    Keep::Merge(merge, trial) => {
+                        if let Some(walk) = walk {
+                            merge.take(side, number, walk.finish(chunk));
+                        }
+                        if merge.proven(*trial) {
+                            tally().sketch = None;
+                        }
+                    }
+                    Keep::Spill(shelf) => shelf.take(&mut worker.batch),
+                    Keep::Nothing => {}
+                }
+            },
+        );
+        tally = shared.into_inner().expect("no worker panics here");
+        for worker in &mut workers {
+            for side in Side::BOTH {
+                worker.parts[side].drain(side, &mut worker.digesters[side], &mut tally);
+            }
+        }
+        for (_, feed) in feeds.as_mut().into_sides() {
+            tally.unread.extend(feed.unread.take());
+        }
+        let remaining = feeds.as_ref().map(|f| f.remaining().to_vec());
+        let ended = feeds.stable.ended() && feeds.candidate.ended();
+        if !keep.halted() {
+            checkpoint(&tally, remaining.clone())?;
+        }
+        if keep.halted() || means.monitor.stopping() || ended {
+            tally.unread.sort();
+            return Ok((keep.finish(tally, reason)?, remaining));
+        }
+    }
+}
+
+impl<'a> Keep<'a> {
+    fn finish(self, tally: Tally, reason: &str) -> Result<Scanned<'a>, SortError> {
+        let put_aside = |tally, aside, way, why: &str| Scanned {
+            tally,
+            aside: Some(aside),
+            way,
+            why: why.to_owned(),
+        };
+        Ok(match self {
+            Keep::Nothing => Scanned::by_hash(tally, reason),
+            Keep::Spill(shelf) => {
+                let why = "asked for; every record was spilled as it was read";
+                put_aside(tally, shelf.finish()?, Way::Spill, why)
+            }
+            Keep::Merge(merge, _) => match merge.finish(&tally)? {
+                Merged::Whole(aside) => {
+                    let why = "both sides are in key order; records were compared as they were read";
+                    put_aside(tally, aside, Way::Merge, why)
+                }
+                Merged::Stopped(aside) => {
+                    let why = "both sides were in key order until the run was stopped";
+                    put_aside(tally, aside, Way::Merge, why)
+                }
+                Merged::GivenUp(reason) => Scanned::by_hash(tally, &reason),
+            },
+        })
+    }
+}
+
+impl Flow for Keep<'_> {
+    fn admits(&self, side: Side, read: u64, patience: Duration) -> bool {
+        match self {
+            Keep::Merge(merge, _) => merge.admits(side, read, patience),
+            Keep::Nothing | Keep::Spill(_) => true,
+        }
+    }
+
+    fn ended(&self, side: Side, read: u64) {
+        if let Keep::Merge(merge, _) = self {
+            merge.ended(side, read);
+        }
+    }
+
+    fn halted(&self) -> bool {
+        match self {
+            Keep::Nothing => false,
+            Keep::Merge(merge, _) => merge.halted(),
+            Keep::Spill(shelf) => shelf.halted(),
+        }
+    }
+}

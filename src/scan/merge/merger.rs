@@ -1,0 +1,161 @@
+//! Steps through the runs of both sides in key order. Two records of one key and one hash cancel; all others are put aside.
+
+use super::run::{Entry, Fault, Run};
+use crate::canon::compare_keys;
+use crate::{Pair, Side};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Takes records that have no equal counterpart.
+pub(super) type Put<'p> = &'p mut dyn FnMut(Side, &Run, &Entry);
+
+/// Two streams of runs. Runs may come in any order; each is stepped through in its turn.
+#[derive(Debug, Default)]
+pub(super) struct Merger {
+    sides: Pair<Stream>,
+}
+
+#[derive(Debug, Default)]
+struct Stream {
+    /// Runs that came before their turn, by number.
+    early: BTreeMap<u64, Run>,
+    /// Runs in order, none of them empty. The first is being stepped through.
+    queue: VecDeque<Run>,
+    /// The next record of the first run.
+    at: usize,
+    /// The number of the run whose turn is next.
+    next: u64,
+    /// Runs that are done with.
+    done: u64,
+    /// How many runs there are, once that is known.
+    end: Option<u64>,
+    /// Memory that the runs hold.
+    bytes: usize,
+}
+
+enum Head<'r> {
+    Record(&'r Run, &'r Entry),
+    /// What comes next, or whether anything does, is not known yet.
+    Unknown,
+    End,
+}
+
+impl Stream {
+    /// Brings the runs whose turn it is into the queue.
+    fn settle(&mut self, side: Side, put: Put<'_>) -> Result<(), Fault> {
+        while let Some(mut run) = self.early.remove(&self.next) {
+            self.next += 1;
+            if let Some(fault) = run.fault {
+                return Err(fault);
+            }
+            run.loose.iter().for_each(|entry| put(side, &run, entry));
+            if run.entries.is_empty() {
+                self.release(&run);
+                continue;
+            }
+            if let Some(last) = self.queue.back_mut() {
+                run.follow(last)?;
+            }
+            self.queue.push_back(run);
+        }
+        Ok(())
+    }
+
+    /// The record that is next. The last one known waits for its neighbour, which may have the same key.
+    fn head(&self) -> Head<'_> {
+        let ended = self.end == Some(self.next);
+        match self.queue.front() {
+            Some(run) if self.at + 1 < run.entries.len() || self.queue.len() > 1 || ended => {
+                Head::Record(run, &run.entries[self.at])
+            }
+            None if ended => Head::End,
+            _ => Head::Unknown,
+        }
+    }
+
+    fn step(&mut self) {
+        self.at += 1;
+        if self.queue.front().is_some_and(|run| run.entries.len() == self.at) {
+            self.at = 0;
+            if let Some(run) = self.queue.pop_front() {
+                self.release(&run);
+            }
+        }
+    }
+
+    fn release(&mut self, run: &Run) {
+        self.done += 1;
+        self.bytes -= run.bytes();
+    }
+}
+
+impl Merger {
+    /// Takes a run, the one with `number` of its side, and steps on as far as it can be known.
+    pub fn take(&mut self, side: Side, number: u64, run: Run, put: Put<'_>) -> Result<(), Fault> {
+        let stream = &mut self.sides[side];
+        stream.bytes += run.bytes();
+        stream.early.insert(number, run);
+        stream.settle(side, put)?;
+        self.advance(put);
+        Ok(())
+    }
+
+    /// Says that a side has `runs` runs.
+    pub fn end(&mut self, side: Side, runs: u64, put: Put<'_>) {
+        self.sides[side].end = Some(runs);
+        self.advance(put);
+    }
+
+    /// Runs of a side that came in their turn so far.
+    pub fn seen(&self, side: Side) -> u64 {
+        self.sides[side].next
+    }
+
+    /// Whether all runs of a side came.
+    pub fn ended(&self, side: Side) -> bool {
+        self.sides[side].end == Some(self.sides[side].next)
+    }
+
+    /// Runs of a side that are done with, and the bytes that those hold which are not.
+    pub fn progress(&self, side: Side) -> (u64, usize) {
+        (self.sides[side].done, self.sides[side].bytes)
+    }
+
+    fn advance(&mut self, put: Put<'_>) {
+        loop {
+            let (stable, candidate) = match (self.sides.stable.head(), self.sides.candidate.head()) {
+                (Head::Unknown, _) | (_, Head::Unknown) | (Head::End, Head::End) => return,
+                (Head::Record(run, entry), Head::End) => {
+                    put(Side::Stable, run, entry);
+                    (true, false)
+                }
+                (Head::End, Head::Record(run, entry)) => {
+                    put(Side::Candidate, run, entry);
+                    (false, true)
+                }
+                (Head::Record(a, x), Head::Record(b, y)) => match compare_keys(a.key(x), b.key(y)) {
+                    Ordering::Less => {
+                        put(Side::Stable, a, x);
+                        (true, false)
+                    }
+                    Ordering::Greater => {
+                        put(Side::Candidate, b, y);
+                        (false, true)
+                    }
+                    Ordering::Equal => {
+                        if x.repeated || y.repeated || x.record != y.record {
+                            put(Side::Stable, a, x);
+                            put(Side::Candidate, b, y);
+                        }
+                        (true, true)
+                    }
+                },
+            };
+            for (step, side) in [(stable, Side::Stable), (candidate, Side::Candidate)] {
+                if step {
+                    self.sides[side].step();
+                }
+            }
+        }
+    }
+}

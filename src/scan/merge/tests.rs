@@ -1,0 +1,200 @@
+//! The merger against a plain account of the same records, and the places where order breaks.
+
+use super::merger::Merger;
+use super::run::{Entry, Fault, Run, Walk};
+use crate::digest::RecordHash;
+use crate::source::{Chunk, Position};
+use crate::{Pair, Side};
+use proptest::prelude::*;
+use std::collections::BTreeMap;
+
+/// A record: key, or none; and value.
+type Record = (Option<i64>, u8);
+
+fn key(record: Record) -> Vec<u8> {
+    match record.0 {
+        Some(n) => [&[0x10][..], &n.to_le_bytes()].concat(),
+        None => vec![0x7f],
+    }
+}
+
+/// One run of one-byte records, the first of which is the one with `number` on its side.
+fn run(records: &[Record], number: u64) -> Run {
+    let mut walk = Walk::default();
+    for (i, &record) in records.iter().enumerate() {
+        let hash = RecordHash(record.1.into());
+        let entry = Entry::at(hash, i as u32);
+        walk.push(entry, &key(record), record.0.is_some(), number + i as u64);
+    }
+    walk.finish(Chunk {
+        data: records.iter().map(|r| r.1).collect(),
+        ends: (1..=records.len()).collect(),
+        part: 0,
+        start: Position {
+            offset: number,
+            record: number,
+        },
+        file_offset: None,
+    })
+}
+
+/// Cuts the records of a side into runs of the given lengths; what is left over is the last run.
+fn runs(records: &[Record], lengths: &[usize]) -> Vec<Run> {
+    let (mut out, mut at) = (Vec::new(), 0);
+    for &length in lengths {
+        let end = (at + length).min(records.len());
+        out.push(run(&records[at..end], at as u64));
+        at = end;
+    }
+    out.push(run(&records[at..], at as u64));
+    out
+}
+
+/// What was put aside: numbers of the records, per side, in the order in which they came out.
+type Aside = Pair<Vec<u64>>;
+
+fn put(aside: &mut Aside) -> impl FnMut(Side, &Run, &Entry) {
+    |side, run, entry| {
+        let locator = run.locator(entry);
+        assert_eq!(locator.offset, locator.number);
+        assert_eq!(u128::from(run.raw(entry)[0]), entry.record.0);
+        aside[side].push(locator.number);
+    }
+}
+
+/// Merges runs that come in an order drawn from `shuffle`; each side's end is told at some time.
+fn merge(sides: Pair<Vec<Run>>, mut shuffle: u64) -> Result<Aside, (Side, Fault)> {
+    let mut aside = Aside::default();
+    let mut merger = Merger::default();
+    let ends = sides.as_ref().map(|runs| runs.len() as u64);
+    let mut steps: Vec<(Side, Option<(u64, Run)>)> = vec![(Side::Stable, None), (Side::Candidate, None)];
+    for (side, runs) in sides.into_sides() {
+        steps.extend((0..).zip(runs).map(|run| (side, Some(run))));
+    }
+    while !steps.is_empty() {
+        shuffle = shuffle.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let at = (shuffle >> 33) as usize % steps.len();
+        let (side, step) = steps.swap_remove(at);
+        let mut put = put(&mut aside);
+        match step {
+            Some((number, run)) => merger.take(side, number, run, &mut put).map_err(|f| (side, f))?,
+            None => merger.end(side, ends[side], &mut put),
+        }
+    }
+    for side in Side::BOTH {
+        assert!(merger.ended(side));
+        assert_eq!(merger.progress(side), (ends[side], 0));
+    }
+    Ok(aside)
+}
+
+/// Records of which the whole group under a key has to be put aside, counted plainly.
+fn plain(sides: Pair<&[Record]>) -> Aside {
+    let mut groups: BTreeMap<Record, Pair<Vec<(u64, u8)>>> = BTreeMap::new();
+    let mut aside = Aside::default();
+    for (side, records) in sides.into_sides() {
+        for (number, &record) in (0..).zip(records) {
+            match record {
+                (None, _) => aside[side].push(number),
+                (key, value) => groups.entry((key, 0)).or_default()[side].push((number, value)),
+            }
+        }
+    }
+    for group in groups.into_values() {
+        let equal = match (&group.stable[..], &group.candidate[..]) {
+            ([a], [b]) => a.1 == b.1,
+            _ => false,
+        };
+        for (side, records) in group.into_sides().into_iter().filter(|_| !equal) {
+            aside[side].extend(records.into_iter().map(|(number, _)| number));
+        }
+    }
+    aside
+}
+
+fn sorted(mut aside: Aside) -> Aside {
+    aside.stable.sort();
+    aside.candidate.sort();
+    aside
+}
+
+/// Records in key order, with repeated keys, gaps, and here and there one without a key.
+fn side() -> impl Strategy<Value = Vec<Record>> {
+    let steps = proptest::collection::vec((0i64..3, 0u8..3, 0u8..12), 0..60);
+    steps.prop_map(|steps| {
+        let mut last = -20;
+        let record = |(step, value, loose): (i64, u8, u8)| {
+            last += step;
+            ((loose > 0).then_some(last), value)
+        };
+        steps.into_iter().map(record).collect()
+    })
+}
+
+fn lengths() -> impl Strategy<Value = Vec<usize>> {
+    proptest::collection::vec(0usize..9, 0..20)
+}
+
+proptest! {
+    #[test]
+    fn puts_aside_what_a_plain_account_does(
+        stable in side(), candidate in side(), cuts in (lengths(), lengths()), shuffle in any::<u64>(),
+    ) {
+        let wanted = sorted(plain(Pair { stable: &stable, candidate: &candidate }));
+        let cut = |a: &[Record], b: &[Record]| Pair { stable: runs(a, &cuts.0), candidate: runs(b, &cuts.1) };
+        let found = merge(cut(&stable, &candidate), shuffle).unwrap();
+        prop_assert_eq!(sorted(found), wanted.clone());
+        let mirrored = merge(cut(&candidate, &stable), shuffle).unwrap();
+        prop_assert_eq!(sorted(mirrored), wanted.swap());
+    }
+
+    #[test]
+    fn a_side_against_itself_leaves_repeated_keys_only(records in side(), cuts in lengths()) {
+        let sides = Pair { stable: runs(&records, &cuts), candidate: runs(&records, &[]) };
+        let found = sorted(merge(sides, 1).unwrap());
+        let repeated = |n: &u64| {
+            let key = records[*n as usize].0;
+            key.is_none() || records.iter().filter(|r| r.0 == key).count() > 1
+        };
+        prop_assert!(found.stable.iter().all(repeated));
+        prop_assert_eq!(found.stable, found.candidate);
+    }
+
+    #[test]
+    fn broken_order_is_noticed_where_it_breaks(
+        mut records in side(), other in side(), at in any::<prop::sample::Index>(), cuts in (lengths(), lengths()),
+        shuffle in any::<u64>(),
+    ) {
+        let at = at.index(records.len() + 1);
+        records.insert(at, (Some(1_000), 9));
+        let next = records[at + 1..].iter().position(|r| r.0.is_some());
+        let sides = Pair { stable: runs(&other, &cuts.1), candidate: runs(&records, &cuts.0) };
+        match (merge(sides, shuffle), next) {
+            (Ok(_), None) => {}
+            (Err((side, fault)), Some(next)) => {
+                prop_assert_eq!(side, Side::Candidate);
+                prop_assert_eq!(fault.number, (at + 1 + next) as u64);
+            }
+            (found, next) => prop_assert!(false, "{found:?} {next:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_side_that_is_ahead_waits() {
+    let mut aside = Aside::default();
+    let mut merger = Merger::default();
+    let ascending: Vec<Record> = (0..10).map(|n| (Some(n), 0)).collect();
+    for (number, run) in (0..).zip(runs(&ascending, &[5])) {
+        merger
+            .take(Side::Stable, number, run, &mut put(&mut aside))
+            .unwrap();
+    }
+    assert_eq!(merger.progress(Side::Stable).0, 0);
+    assert!(merger.progress(Side::Stable).1 > 10);
+    merger.end(Side::Candidate, 0, &mut put(&mut aside));
+    // The last record of a run waits until it is known what follows.
+    assert_eq!((merger.progress(Side::Stable).0, aside.stable.len()), (1, 9));
+    merger.end(Side::Stable, 2, &mut put(&mut aside));
+    assert_eq!((merger.progress(Side::Stable).0, aside.stable.len()), (2, 10));
+}

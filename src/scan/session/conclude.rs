@@ -1,0 +1,156 @@
+//! The end of every audit: reconcile, report, decide, and leave it all in the run directory.
+
+use super::{Session, SessionError};
+use crate::canon::VERSION;
+use crate::plan::Plan;
+use crate::report::{AuditResult, CompareResult, CompareRun, Outcome, Report, RunFacts, StoreIdentity};
+use crate::scan::compare::{Means, Prepared, reconcile};
+use crate::scan::first::Scanned;
+use crate::scan::pass::Monitor;
+use crate::store::write_atomic;
+use crate::verdict::{Evidence, decide};
+use crate::{Pair, Side};
+use jiff::Timestamp;
+use std::time::Instant;
+
+impl Session {
+    pub(super) fn conclude(
+        &self,
+        means: Means<'_>,
+        mut scanned: Vec<Scanned<'_>>,
+        started: Timestamp,
+        clock: Instant,
+        resumed: u64,
+    ) -> Result<Report, SessionError> {
+        let cancelled = means.monitor.stopping();
+        // What was read is still reconciled after a stop: it is known, and it may be all there is.
+        let quiet = Monitor::default();
+        let (dir, means) = (
+            means.dir,
+            Means {
+                monitor: &quiet,
+                ..means
+            },
+        );
+        let path = dir.join("divergences.ndjson");
+        let mut results: Vec<CompareResult> = Vec::new();
+        let mut failed = None;
+        let written = write_atomic(&path, |out| {
+            for (prepared, scanned) in self.prepared.iter().zip(&mut scanned) {
+                match reconcile(prepared, scanned, means, out) {
+                    Ok(result) => results.push(result),
+                    Err(error) => {
+                        failed = Some(error);
+                        return Err(std::io::Error::other("stopped"));
+                    }
+                }
+            }
+            Ok(())
+        });
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        written.map_err(SessionError::run("write", &path))?;
+        let bytes: u64 = scanned
+            .iter()
+            .map(|s| &s.tally)
+            .map(|t| t.counts.stable.bytes + t.counts.candidate.bytes)
+            .sum();
+        let took = clock.elapsed();
+        let run = RunFacts {
+            audit_id: audit_id(&self.plan, started),
+            tool_version: env!("CARGO_PKG_VERSION").to_owned(),
+            canonical_version: VERSION,
+            seed: self.plan.seed.clone(),
+            threads: self.threads as u64,
+            started: Some(started),
+            finished: Some(Timestamp::now()),
+            duration_ms: took.as_millis() as u64,
+            bytes_per_second: (bytes as f64 / took.as_secs_f64().max(1e-6)) as u64,
+            compares: self
+                .prepared
+                .iter()
+                .enumerate()
+                .map(|(i, p)| self.compare_run(i, p, &scanned[i]))
+                .collect(),
+            outcome: if cancelled {
+                Outcome::Cancelled
+            } else {
+                Outcome::Complete
+            },
+            failures: Vec::new(),
+            degraded: self
+                .sources
+                .as_ref()
+                .into_sides()
+                .iter()
+                .flat_map(|(_, s)| s.notices().to_vec())
+                .collect(),
+            resumed,
+            nonce: None,
+        };
+        let result = AuditResult {
+            config_digest: self.config.file.as_ref().map(|_| self.config.digest.clone()),
+            stores: Pair::from_fn(|side| self.identity(side)),
+            planned: self.prepared.iter().map(|p| p.compare.name.clone()).collect(),
+            compares: results,
+        };
+        let verdict = decide(&Evidence::new(&result, &run), &self.policy, Timestamp::now());
+        let verdict_path = dir.join("verdict.json");
+        write_atomic(&verdict_path, |out| out.write_all(verdict.to_json().as_bytes()))
+            .map_err(SessionError::run("write", &verdict_path))?;
+        let report = Report {
+            result,
+            run,
+            verdict: Some(verdict),
+            ..Report::default()
+        };
+        let report_path = dir.join("report.json");
+        let json = serde_json::to_vec_pretty(&report).expect("a report has a JSON form");
+        write_atomic(&report_path, |out| out.write_all(&json))
+            .map_err(SessionError::run("write", &report_path))?;
+        Ok(report)
+    }
+
+    fn compare_run(&self, index: usize, prepared: &Prepared, scanned: &Scanned<'_>) -> CompareRun {
+        let planned = Pair::from_fn(|side| {
+            self.plan
+                .slices
+                .iter()
+                .filter(|s| s.compare == index && s.side == side)
+                .count() as u64
+        });
+        let unread =
+            Pair::from_fn(|side| scanned.tally.unread.iter().filter(|u| u.side == side).count() as u64);
+        CompareRun {
+            compare: prepared.compare.name.clone(),
+            strategy: scanned.way.name().to_owned(),
+            why: scanned.why.clone(),
+            slices_planned: planned,
+            slices_read: planned
+                .zip(unread)
+                .map(|(planned, unread)| planned.saturating_sub(unread)),
+        }
+    }
+
+    fn identity(&self, side: Side) -> StoreIdentity {
+        let config = &self.config.sides[side];
+        StoreIdentity {
+            label: config.label.clone().unwrap_or_else(|| side.name().to_owned()),
+            kind: "files".to_owned(),
+            location: config.location.clone(),
+            bytes: Some(
+                self.sources[side]
+                    .namespaces()
+                    .iter()
+                    .map(|n| n.stored_bytes)
+                    .sum(),
+            ),
+            digest: None,
+        }
+    }
+}
+
+fn audit_id(plan: &Plan, started: Timestamp) -> String {
+    blake3::hash(format!("{}{started}", plan.digest()).as_bytes()).to_hex()[..16].to_owned()
+}

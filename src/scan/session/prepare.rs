@@ -1,0 +1,162 @@
+//! From a configuration to compares that can be read: what belongs together, compiled mappings, slices.
+
+use super::SessionError;
+use crate::config::Config;
+use crate::digest::Hasher;
+use crate::mapping::Compare;
+use crate::plan::{Input, PlannedCompare, Slice, Span, cut, sketch_cells};
+use crate::scan::compare::Prepared;
+use crate::scan::compile::{compile, equality_for};
+use crate::scan::lane::Lane;
+use crate::scan::layout::layout;
+use crate::source::{FileSource, Record};
+use crate::{Pair, Side};
+use std::sync::Arc;
+
+/// Without configuration: namespaces of the same name, or the only one of each side.
+pub(super) fn discover(
+    sources: &Pair<Arc<FileSource>>,
+    key: &[String],
+) -> Result<Vec<Compare>, SessionError> {
+    for (side, source) in sources.as_ref().into_sides() {
+        source
+            .whole()
+            .map_err(|source| SessionError::Source { side, source })?;
+    }
+    let names = sources
+        .as_ref()
+        .map(|s| s.namespaces().iter().map(|n| n.name.clone()).collect::<Vec<_>>());
+    if let ([stable], [candidate]) = (&names.stable[..], &names.candidate[..]) {
+        let namespaces = Pair {
+            stable: stable.clone(),
+            candidate: candidate.clone(),
+        };
+        return Ok(vec![Compare::plain(stable.clone(), namespaces, key.to_vec())]);
+    }
+    let shared: Vec<Compare> = names
+        .stable
+        .iter()
+        .filter(|n| names.candidate.contains(n))
+        .map(|n| {
+            Compare::plain(
+                n.clone(),
+                Pair {
+                    stable: n.clone(),
+                    candidate: n.clone(),
+                },
+                key.to_vec(),
+            )
+        })
+        .collect();
+    let alone = |side: Side| {
+        let other = &names[side.other()];
+        names[side]
+            .iter()
+            .filter(|n| !other.contains(n))
+            .cloned()
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    match (alone(Side::Stable), alone(Side::Candidate)) {
+        (a, b) if a.is_empty() && b.is_empty() && !shared.is_empty() => Ok(shared),
+        (a, b) => Err(SessionError::Usage(format!(
+            "the sides' namespaces do not match (only in stable: {}; only in candidate: {}); say in a configuration which belong together",
+            if a.is_empty() { "none" } else { &a },
+            if b.is_empty() { "none" } else { &b },
+        ))),
+    }
+}
+
+pub(super) fn prepare(
+    config: &Config,
+    sources: &Pair<Arc<FileSource>>,
+    compare: Compare,
+    hasher: Hasher,
+) -> Result<Prepared, SessionError> {
+    let namespaces = Pair::try_from_fn(|side| {
+        let found = sources[side].find(&compare.namespaces[side]).cloned();
+        found.map_err(|source| SessionError::Source { side, source })
+    })?;
+    let equality = equality_for(&compare, namespaces.as_ref());
+    let layouts = Pair::try_from_fn(|side| {
+        let found = layout(&sources[side], &namespaces[side], &config.sides[side]);
+        found.map_err(|message| SessionError::Layout { side, message })
+    })?;
+    let inputs = namespaces.as_ref().zip(layouts.as_ref().map(Option::as_ref));
+    let lanes = Pair::try_from_fn(|side| {
+        let projection = compile(&compare, side, inputs, equality, hasher)
+            .map_err(|message| SessionError::Usage(format!("compare {}: {message}", compare.name)))?;
+        let (source, namespace) = (sources[side].clone(), namespaces[side].clone());
+        Ok::<_, SessionError>(Lane {
+            layout: layouts[side].clone(),
+            side,
+            source,
+            namespace,
+            projection,
+        })
+    })?;
+    Ok(Prepared {
+        compare,
+        equality,
+        lanes,
+        sides: config.sides.clone(),
+    })
+}
+
+pub(super) fn planned(prepared: &Prepared) -> PlannedCompare {
+    let inputs = prepared.lanes.as_ref().map(|lane| Input {
+        location: prepared.sides[lane.side].location.clone(),
+        namespace: lane.namespace.name.clone(),
+        stored_bytes: lane.namespace.stored_bytes,
+    });
+    PlannedCompare {
+        name: prepared.compare.name.clone(),
+        mapping: prepared.compare.digest(),
+        sketch_cells: sketch_cells(inputs.stable.stored_bytes + inputs.candidate.stored_bytes),
+        inputs,
+    }
+}
+
+/// Cuts every input into `n` slices at record boundaries. One slice needs no look at the data.
+pub(super) fn slices(prepared: &[Prepared], n: usize) -> Result<Vec<Slice>, SessionError> {
+    let mut out = Vec::new();
+    for (compare, prepared) in prepared.iter().enumerate() {
+        for (side, lane) in prepared.lanes.as_ref().into_sides() {
+            let spans = match n {
+                0 | 1 => vec![Span::ALL],
+                n => {
+                    let (boundaries, end) = boundaries(lane);
+                    cut(&boundaries, end, n)
+                }
+            };
+            for span in spans {
+                out.push(Slice {
+                    id: out.len(),
+                    compare,
+                    side,
+                    span,
+                });
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// The offsets at which records start, thinned out, and the end of what can be read. Trouble ends the list early: the
+/// scan will meet it again and say so.
+fn boundaries(lane: &Lane) -> (Vec<(u64, u64)>, u64) {
+    let (mut offsets, mut end) = (Vec::<(u64, u64)>::new(), 0);
+    if let Ok(mut stream) = lane.chunks(Span::ALL) {
+        while let Ok(Some(chunk)) = stream.next() {
+            for Record { at, .. } in chunk.records() {
+                if offsets.len() < 4096 || offsets.last().is_none_or(|(last, _)| at.offset >= last + 4096) {
+                    offsets.push((at.offset, at.record));
+                }
+            }
+            end = chunk.end().offset;
+            offsets.push((end, chunk.end().record));
+        }
+    }
+    offsets.dedup();
+    (offsets, end)
+}
