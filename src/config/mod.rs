@@ -351,6 +351,7 @@ fn resolve(
         key: config.key.into_iter().map(Spanned::into_inner).collect(),
         fields,
         unmapped,
+        reason: config.reason.clone(),
         numbers: config.numbers.or(defaults.numbers),
         field_order: config.field_order.or(defaults.field_order).unwrap_or_default(),
         absent: config.absent.or(defaults.absent),

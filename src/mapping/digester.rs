@@ -7,6 +7,7 @@ use crate::canon::{Encoder, Flat};
 use crate::digest::{KeyHash, RecordHash};
 use crate::model::Problem;
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeMap;
 
 /// Where a value goes.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +62,7 @@ pub struct Digester {
     pub(super) shape: Shape,
     pub(super) captured: Vec<Captured>,
     wanted: Option<FxHashSet<u64>>,
-    pub(super) reported: FxHashMap<String, u64>,
+    pub(super) reported: BTreeMap<String, u64>,
 }
 
 /// Canonical bytes that no value has: they mark a field that could not be read, so that a record with a problem never
@@ -98,7 +99,7 @@ impl Digester {
             shape: Shape::default(),
             captured: Vec::new(),
             wanted: None,
-            reported: FxHashMap::default(),
+            reported: BTreeMap::new(),
         }
     }
 
@@ -158,7 +159,7 @@ impl Digester {
     }
 
     /// Unmapped fields met under `unmapped = "report"`, with how often; leaves none behind.
-    pub fn take_reported(&mut self) -> FxHashMap<String, u64> {
+    pub fn take_reported(&mut self) -> BTreeMap<String, u64> {
         std::mem::take(&mut self.reported)
     }
 

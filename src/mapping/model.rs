@@ -18,6 +18,9 @@ pub struct Compare {
     pub fields: Vec<Field>,
     /// What happens to other fields.
     pub unmapped: Unmapped,
+    /// Why they are not compared, if they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
     /// When numbers are equal; by the engines if not said.
     pub numbers: Option<Numbers>,
     /// Whether the order of fields counts.
@@ -94,6 +97,7 @@ impl Compare {
             key,
             fields: Vec::new(),
             unmapped: Unmapped::Compare,
+            reason: None,
             numbers: None,
             field_order: FieldOrder::default(),
             absent: None,

@@ -4,12 +4,12 @@ use super::compare::Prepared;
 use super::tally::{Tally, Unread};
 use crate::canon::cell::{ColumnVerdict, LossKind};
 use crate::canon::{Absent, Numbers};
-use crate::mapping::Compare;
+use crate::mapping::{Compare, Unmapped};
 use crate::report::{
     ColumnHeat, Coverage, EqualityInForce, Expires, IgnoredField, LossyExport, ToleranceUsed,
 };
 use crate::source::Format;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn coverage(tally: &Tally, unread: &[Unread]) -> Coverage {
     let leaves = crate::digest::LEAVES as u64;
@@ -103,14 +103,31 @@ pub(super) fn tolerances(compare: &Compare, used: BTreeMap<(String, String), u64
     compare.fields.iter().filter_map(of).collect()
 }
 
-pub(super) fn ignored(compare: &Compare) -> Vec<IgnoredField> {
+pub(super) fn ignored(compare: &Compare, tally: &Tally) -> Vec<IgnoredField> {
+    let unmapped = |path: &str| IgnoredField {
+        path: path.to_owned(),
+        reason: compare.reason.clone().unwrap_or_default(),
+        owner: None,
+        expires: None,
+    };
     let of = |f: &crate::mapping::Field| IgnoredField {
         path: f.name.clone(),
         reason: f.reason.clone().unwrap_or_default(),
         owner: f.owner.clone(),
         expires: expiry(f.expires.as_ref()),
     };
-    compare.fields.iter().filter(|f| f.ignore).map(of).collect()
+    let mut out: Vec<_> = compare.fields.iter().filter(|f| f.ignore).map(of).collect();
+    if compare.unmapped == Unmapped::Ignore {
+        out.push(unmapped("(fields that no rule names)"));
+    }
+    let counts = tally.counts.as_ref().into_sides();
+    let met: BTreeSet<&str> = counts
+        .iter()
+        .flat_map(|(_, c)| c.unmapped.keys())
+        .map(String::as_str)
+        .collect();
+    out.extend(met.into_iter().map(unmapped));
+    out
 }
 
 pub(super) fn lossy(prepared: &Prepared, tally: &Tally) -> Vec<LossyExport> {
