@@ -24,7 +24,7 @@ pub mod temporal;
 mod untyped;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use decode::decode;
 pub use encode::{Encoder, MAX_DEPTH};

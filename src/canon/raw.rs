@@ -18,6 +18,8 @@ pub enum Raw<'a> {
     Json(ejson::RawJson<'a>),
     /// A text cell with its declared type and dialect.
     Cell(cell::RawCell<'a>),
+    /// A value that has been read already.
+    Tree(&'a Value),
 }
 
 /// Says which field comes next, most likely: readers that are told so need not look for it.
@@ -57,7 +59,7 @@ impl<'a> Raw<'a> {
     pub fn flat(&self, out: &mut Flat) -> bool {
         match self {
             Raw::Bson(raw) => raw.flat(out),
-            Raw::Json(_) => false,
+            Raw::Json(_) | Raw::Tree(_) => false,
             Raw::Cell(cell) => cell.flat(out),
         }
     }
@@ -69,6 +71,7 @@ impl<'a> Raw<'a> {
             Raw::Bson(raw) => raw.encode(out),
             Raw::Json(raw) => raw.encode(out),
             Raw::Cell(raw) => raw.encode(out),
+            Raw::Tree(value) => out.value(value),
         }
     }
 
@@ -78,6 +81,7 @@ impl<'a> Raw<'a> {
             Raw::Bson(raw) => raw.to_value(),
             Raw::Json(raw) => raw.to_value(),
             Raw::Cell(raw) => raw.to_value(),
+            Raw::Tree(value) => Ok((*value).clone()),
         }
     }
 
@@ -87,7 +91,13 @@ impl<'a> Raw<'a> {
         match self {
             Raw::Bson(raw) => raw.walk_document(&mut |n, v| visit(n, Raw::Bson(v))),
             Raw::Json(raw) => raw.walk_document(&mut |n, v| visit(n, Raw::Json(v))),
-            Raw::Cell(_) => Ok(false),
+            Raw::Tree(Value::Document(fields)) => {
+                for (name, value) in fields {
+                    visit(name.as_bytes(), Raw::Tree(value))?;
+                }
+                Ok(true)
+            }
+            Raw::Cell(_) | Raw::Tree(_) => Ok(false),
         }
     }
 
@@ -96,7 +106,13 @@ impl<'a> Raw<'a> {
         match self {
             Raw::Bson(raw) => raw.walk_list(&mut |i, v| visit(i, Raw::Bson(v))),
             Raw::Json(raw) => raw.walk_list(&mut |i, v| visit(i, Raw::Json(v))),
-            Raw::Cell(_) => Ok(false),
+            Raw::Tree(Value::List(items) | Value::Set(items)) => {
+                for (index, value) in items.iter().enumerate() {
+                    visit(index, Raw::Tree(value))?;
+                }
+                Ok(true)
+            }
+            Raw::Cell(_) | Raw::Tree(_) => Ok(false),
         }
     }
 }

@@ -253,6 +253,8 @@ pub(super) enum Config {
         #[command(flatten)]
         chosen: Chosen,
     },
+    /// Print everything a mapping can say: fields, conversions, tolerances, what may be ignored.
+    Mapping,
     /// Print the exit codes.
     ExitCodes,
     /// Print the strict policy that is in force unless a file says otherwise.

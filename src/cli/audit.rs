@@ -4,7 +4,7 @@ use super::args::{Audit, Chosen, Config as ConfigCommand, Diff, Init, Outputs, T
 use super::progress::{Signals, watch};
 use super::{Failure, output, seal};
 use crate::Pair;
-use crate::config::{Config, RunConfig, ScanConfig, SideConfig, TEMPLATE};
+use crate::config::{Config, MAPPING, RunConfig, ScanConfig, SideConfig, TEMPLATE};
 use crate::plan::Plan;
 use crate::scan::{Choices, Session};
 use crate::source::is_stream;
@@ -287,8 +287,12 @@ pub(super) fn config(command: ConfigCommand) -> Result<Exit, Failure> {
             output::print(Exit::ALL.iter().map(row).collect::<String>().as_bytes())
         }
         ConfigCommand::Policy => output::print(DEFAULT_POLICY.as_bytes()),
+        ConfigCommand::Mapping => output::print(MAPPING.as_bytes()),
         ConfigCommand::Check { chosen } => {
-            let config = Config::load(&chosen.config)?;
+            let mut config = Config::load(&chosen.config)?;
+            if chosen.swap {
+                config.swap();
+            }
             let policy = policy(None, &config)?;
             let temp = tempfile::tempdir()
                 .map_err(|e| Failure::new(Exit::Unwritable, format!("no temporary directory: {e}")))?;
@@ -302,11 +306,7 @@ pub(super) fn config(command: ConfigCommand) -> Result<Exit, Failure> {
             let mut serious = false;
             for finding in session.check() {
                 serious |= finding.serious;
-                let word = if finding.serious { "error" } else { "note" };
-                out.push_str(&crate::report::sanitise(&format!(
-                    "{word}: compare {}: {}",
-                    finding.compare, finding.message
-                )));
+                out.push_str(&crate::report::sanitise(&finding.to_string()));
                 out.push('\n');
             }
             out.push_str(if serious {

@@ -1,7 +1,11 @@
 //! One `[[compare.field]]`: its keys may carry a side (`stable_scale`) or stand for both.
 
-use super::{ConfigError, Source};
-use crate::mapping::{Case, Conversion, Encoding, EpochUnit, Field, Step, Tolerance, Type, UuidOrder};
+use super::overlooked::{declaration, tolerance};
+use super::source::{ConfigError, Source};
+use super::steps::{SIDED, step};
+use super::suggest::did_you_mean;
+use super::values::{self, literal};
+use crate::mapping::{Conversion, Field, Literal, Spots, Step, Type};
 use crate::{Pair, Side};
 use std::collections::BTreeMap;
 use toml::{Spanned, Value};
@@ -24,30 +28,26 @@ const WHOLE: [&str; 13] = [
     "expires",
     "as",
 ];
-/// Keys that may carry a side.
-const SIDED: [&str; 13] = [
-    "type", "scale", "epoch", "truncate", "lookup", "constant", "default", "trim", "case", "encoding",
-    "json", "uuid", "split",
-];
-const SIDED_MORE: [&str; 1] = ["join"];
 
-struct Reader<'a> {
+/// Takes keys out of a field's table.
+pub(super) struct Reader<'a> {
     table: Table,
-    source: &'a Source<'a>,
+    pub(super) source: &'a Source<'a>,
 }
 
 impl Reader<'_> {
-    fn take(&mut self, key: &str) -> Option<(usize, Value)> {
+    /// The value of a key, and where it stands.
+    pub(super) fn take(&mut self, key: &str) -> Option<(usize, Value)> {
         let spanned = self.table.keys().find(|k| k.get_ref() == key)?.clone();
         let value = self.table.remove(&spanned)?;
         Some((value.span().start, value.into_inner()))
     }
 
-    fn wrong(&self, at: usize, key: &str, expected: &str) -> ConfigError {
+    pub(super) fn wrong(&self, at: usize, key: &str, expected: &str) -> ConfigError {
         self.source.error(at, format!("{key}: expected {expected}"))
     }
 
-    fn text(&mut self, key: &str) -> Result<Option<(usize, String)>, ConfigError> {
+    pub(super) fn text(&mut self, key: &str) -> Result<Option<(usize, String)>, ConfigError> {
         match self.take(key) {
             None => Ok(None),
             Some((at, Value::String(text))) => Ok(Some((at, text))),
@@ -55,7 +55,7 @@ impl Reader<'_> {
         }
     }
 
-    fn flag(&mut self, key: &str) -> Result<bool, ConfigError> {
+    pub(super) fn flag(&mut self, key: &str) -> Result<bool, ConfigError> {
         match self.take(key) {
             None => Ok(false),
             Some((_, Value::Boolean(flag))) => Ok(flag),
@@ -63,275 +63,255 @@ impl Reader<'_> {
         }
     }
 
-    fn word<T>(
-        &mut self,
-        key: &str,
-        words: &str,
-        parse: impl Fn(&str) -> Option<T>,
-    ) -> Result<Option<T>, ConfigError> {
+    /// One of some words.
+    pub(super) fn word<T: Copy>(&mut self, key: &str, words: &[(&str, T)]) -> Result<Option<T>, ConfigError> {
         let Some((at, text)) = self.text(key)? else {
             return Ok(None);
         };
-        match parse(&text) {
-            Some(value) => Ok(Some(value)),
-            None if key.ends_with("type") => Err(self
-                .source
-                .error(at, format!("unknown type {text:?}; expected one of {words}"))),
-            None => Err(self.wrong(at, key, &format!("one of {words}"))),
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+            return Ok(Some(*value));
         }
+        let names = || words.iter().map(|(word, _)| *word);
+        let listed: Vec<&str> = names().collect();
+        let hint = did_you_mean(&text, names());
+        let expected = format!("one of {}, found {text:?}{hint}", listed.join(", "));
+        Err(self.wrong(at, key, &expected))
     }
 
-    /// A value as the text that the mapping keeps: JSON for numbers and booleans.
-    fn literal(&mut self, key: &str) -> Option<String> {
-        self.take(key).map(|(_, value)| match value {
-            Value::String(text) => text,
-            Value::Datetime(at) => at.to_string(),
-            other => serde_json::to_string(&other).unwrap_or_else(|_| other.to_string()),
-        })
+    fn literal(&mut self, key: &str) -> Result<Option<Literal>, ConfigError> {
+        match self.take(key) {
+            None => Ok(None),
+            Some((at, value)) => match literal(&value) {
+                Ok(literal) => Ok(Some(literal)),
+                Err(message) => Err(self.source.error(at, format!("{key}: {message}"))),
+            },
+        }
     }
+}
+
+/// What one side's keys say.
+#[derive(Default)]
+struct SideOf {
+    steps: Vec<Step>,
+    default: Option<Literal>,
+    constant: Option<Literal>,
 }
 
 /// Resolves one field.
 pub(super) fn resolve(table: Table, at: usize, source: &Source<'_>) -> Result<Field, ConfigError> {
+    let mut spots = Spots::default();
+    spots.note("", source.spot(at));
+    let offsets: BTreeMap<String, usize> = table
+        .keys()
+        .map(|k| (k.get_ref().clone(), k.span().start))
+        .collect();
+    for (key, offset) in &offsets {
+        spots.note(key.clone(), source.spot(*offset));
+    }
+    let at_key = |key: &str| offsets.get(key).copied().unwrap_or(at);
     refuse_unknown(&table, source)?;
     let mut r = Reader { table, source };
     let (_, name) = r
         .text("name")?
         .ok_or_else(|| source.error(at, "a field needs a name"))?;
-    let needs = |what: &str, other: &str| source.error(at, format!("field {name:?}: {what} needs {other}"));
+    let wrong = |key: &str, what: &str| Err(source.error(at_key(key), format!("field {name:?}: {what}")));
     let path = |text: Option<(usize, String)>| text.map(|(_, t)| t);
     let declared = Pair {
         stable: path(r.text("stable")?),
         candidate: path(r.text("candidate")?),
     };
-    let only = r.word("only", "stable, candidate", |w| {
-        Side::BOTH.into_iter().find(|s| s.name() == w)
-    })?;
+    let only = r.word("only", &Side::BOTH.map(|s| (s.name(), s)))?;
+    let set = r.word("as", &[("set", ())])?.map(|()| Type::Set(None));
+    let mut sides = Pair::<SideOf>::default();
+    for key in SIDED {
+        read_sided(&mut r, key, &name, only, &mut sides, &at_key)?;
+    }
+    for (side, of) in sides.as_mut().into_sides() {
+        if of.constant.is_some() && (of.default.is_some() || declared[side].is_some()) {
+            return wrong(
+                &format!("{side}_constant"),
+                &format!("a constant of {side} is all there is; it has neither path nor default"),
+            );
+        }
+    }
+    if sides.stable.constant.is_some() && sides.candidate.constant.is_some() {
+        return wrong(
+            "constant",
+            "a constant on both sides compares nothing; say stable_constant or candidate_constant",
+        );
+    }
     let paths = Pair::from_fn(|side| match (&declared[side], only) {
+        _ if sides[side].constant.is_some() => None,
         (Some(path), _) => Some(path.clone()),
         (None, Some(only)) if only != side => None,
         (None, _) => Some(name.clone()),
     });
-    let set = r.word("as", "set", |w| (w == "set").then_some(Type::Set))?;
-    let (mut convert, mut default) = (Pair::<Conversion>::default(), Pair::<Option<String>>::default());
-    let mut constants = Pair::<bool>::default();
-    for key in SIDED.iter().chain(&SIDED_MORE) {
-        for prefix in ["stable_", "candidate_", ""] {
-            let full = format!("{prefix}{key}");
-            if !r.table.keys().any(|k| *k.get_ref() == full) {
-                continue;
+    let convert = sides.as_ref().map(|of| {
+        let set = set.clone().map(Step::Type);
+        Conversion::new(of.steps.iter().cloned().chain(set).collect())
+    });
+    let field = Field {
+        paths,
+        convert,
+        default: sides.map(|of| of.constant.or(of.default)),
+        ignore: r.flag("ignore")?,
+        only,
+        expect: r.literal("expect")?,
+        expect_type: expect_type(&mut r)?,
+        tolerance: tolerance(&mut r)?,
+        empty_is_null: r.word("empty", &[("null", true), ("distinct", false)])?,
+        declaration: {
+            let (reason, owner, expires) = (r.text("reason")?, r.text("owner")?, r.take("expires"));
+            declaration(source, reason, owner, expires)?
+        },
+        name: name.clone(),
+        spots,
+    };
+    let (ignore, tolerance) = (field.ignore, field.tolerance.is_some());
+    match () {
+        () if ignore && tolerance => wrong("tolerance", "is ignored, so its tolerance does nothing"),
+        () if ignore && field.declaration.is_none() => wrong("ignore", "ignore needs a reason"),
+        () if tolerance && field.declaration.is_none() => wrong("tolerance", "tolerance needs a reason"),
+        () if only.is_none() && field.expect.is_some() => {
+            wrong("expect", "expect needs only = \"stable\" or only = \"candidate\"")
+        }
+        () if only.is_none() && field.expect_type.is_some() => wrong(
+            "expect_type",
+            "expect_type needs only = \"stable\" or only = \"candidate\"",
+        ),
+        () if field.expect.is_some() && field.expect_type.is_some() => {
+            wrong("expect_type", "expect says it all; leave expect_type out")
+        }
+        () if only.is_some() && tolerance => wrong(
+            "tolerance",
+            "exists on one side only, so there is nothing to tolerate",
+        ),
+        () => check_paths(&field, &wrong).map(|()| field.clone()),
+    }
+}
+
+/// Reads one key in its three forms: for stable, for candidate, for both.
+fn read_sided(
+    r: &mut Reader<'_>,
+    key: &str,
+    name: &str,
+    only: Option<Side>,
+    sides: &mut Pair<SideOf>,
+    at_key: &impl Fn(&str) -> usize,
+) -> Result<(), ConfigError> {
+    let mut said = Pair::<bool>::default();
+    for prefix in ["stable_", "candidate_", ""] {
+        let full = format!("{prefix}{key}");
+        if !r.table.keys().any(|k| *k.get_ref() == full) {
+            continue;
+        }
+        let at = at_key(&full);
+        let here: Vec<Side> = Side::BOTH
+            .into_iter()
+            .filter(|s| prefix.is_empty() || prefix.trim_end_matches('_') == s.name())
+            .collect();
+        if let ([side], Some(only)) = (&here[..], only)
+            && *side != only
+        {
+            let message = format!("field {name:?}: {full}: the field exists in {only} only");
+            return Err(r.source.error(at, message));
+        }
+        if let Some(twice) = here.iter().find(|s| said[**s]) {
+            let message = format!("field {name:?}: {full} and {twice}_{key} both speak of {twice}; keep one");
+            return Err(r.source.error(at, message));
+        }
+        here.iter().for_each(|s| said[*s] = true);
+        let mut each = |set: &dyn Fn(&mut SideOf)| here.iter().for_each(|s| set(&mut sides[*s]));
+        match key {
+            "default" => {
+                let value = r.literal(&full)?;
+                each(&|of| of.default = value.clone());
             }
-            let sides: &[Side] = match prefix {
-                "stable_" => &[Side::Stable],
-                "candidate_" => &[Side::Candidate],
-                _ => &Side::BOTH,
-            };
-            if matches!(*key, "default" | "constant") {
-                let value = r.literal(&full);
-                for side in sides {
-                    default[*side] = value.clone();
-                    constants[*side] |= *key == "constant";
+            "constant" => {
+                let value = r.literal(&full)?;
+                each(&|of| of.constant = value.clone());
+            }
+            _ => {
+                if let Some(step) = step(r, key, &full)? {
+                    each(&|of| of.steps.push(step.clone()));
                 }
-            } else if let Some(step) = step(&mut r, key, &full)? {
-                sides.iter().for_each(|side| convert[*side].0.push(step.clone()));
             }
         }
     }
-    for side in Side::BOTH {
-        convert[side].0.extend(set.map(Step::Type));
-        convert[side].0.sort_by_key(order);
+    Ok(())
+}
+
+/// A `*` at the end of a path stands for all fields that begin so; they are renamed as a whole.
+fn check_paths(
+    field: &Field,
+    wrong: &impl Fn(&str, &str) -> Result<Field, ConfigError>,
+) -> Result<(), ConfigError> {
+    let many = field.name.contains('*');
+    for (side, path) in field.paths.as_ref().into_sides() {
+        let Some(path) = path else { continue };
+        let key = side.name();
+        if path.split('.').any(str::is_empty) || field.name.is_empty() {
+            wrong(key, &format!("{path:?} has an empty part"))?;
+        }
+        if path.contains('*') != many || path.trim_end_matches('*').len() + usize::from(many) != path.len() {
+            wrong(
+                key,
+                "a `*` stands at the end of the name and of both paths, or nowhere, as in address_* for address.*",
+            )?;
+        }
     }
-    let tolerance = tolerance(&mut r)?;
-    let field = Field {
-        paths: paths
-            .zip(constants)
-            .map(|(path, constant)| path.filter(|_| !constant)),
-        convert,
-        default,
-        ignore: r.flag("ignore")?,
-        only,
-        expect: r.literal("expect"),
-        expect_type: path(r.text("expect_type")?),
-        tolerance,
-        empty_is_null: r.word("empty", "null, distinct", |w| match w {
-            "null" => Some(true),
-            "distinct" => Some(false),
-            _ => None,
-        })?,
-        reason: path(r.text("reason")?),
-        owner: path(r.text("owner")?),
-        expires: expires(&mut r)?,
-        name: name.clone(),
-    };
-    if (field.ignore || field.tolerance.is_some()) && field.reason.is_none() {
-        return Err(needs(
-            if field.ignore { "ignore" } else { "tolerance" },
-            "a reason",
-        ));
+    let plain = Side::BOTH
+        .iter()
+        .all(|s| field.convert[*s].is_identity() && field.default[*s].is_none());
+    if many && !(plain && field.tolerance.is_none() && field.expect.is_none() && field.expect_type.is_none())
+    {
+        wrong(
+            "name",
+            "what a `*` stands for is only renamed, ignored or on one side; name the fields to convert them",
+        )?;
     }
-    if field.only.is_none() && (field.expect.is_some() || field.expect_type.is_some()) {
-        return Err(needs("expect", "only = \"stable\" or only = \"candidate\""));
-    }
-    Ok(field)
+    Ok(())
 }
 
 fn refuse_unknown(table: &Table, source: &Source<'_>) -> Result<(), ConfigError> {
-    let bare = |key: &str| -> String {
-        key.strip_prefix("stable_")
-            .or_else(|| key.strip_prefix("candidate_"))
-            .unwrap_or(key)
-            .to_owned()
-    };
-    let known = || WHOLE.iter().chain(&SIDED).chain(&SIDED_MORE);
     for key in table.keys() {
         let name = key.get_ref();
-        let sided = SIDED.iter().chain(&SIDED_MORE).any(|k| *k == bare(name));
-        if sided || WHOLE.contains(&name.as_str()) {
+        let (side, bare) = match name.split_once('_') {
+            Some((side @ ("stable" | "candidate"), bare)) => (Some(side), bare),
+            _ => (None, name.as_str()),
+        };
+        if SIDED.contains(&bare) || WHOLE.contains(&name.as_str()) {
             continue;
         }
-        let near = known()
-            .min_by_key(|k| distance(k, &bare(name)))
-            .filter(|k| distance(k, &bare(name)) <= 2);
-        let hint = near.map(|k| format!("; did you mean {k:?}?")).unwrap_or_default();
+        let sided = SIDED
+            .iter()
+            .flat_map(|k| [format!("stable_{k}"), format!("candidate_{k}")]);
+        let known: Vec<String> = match side {
+            Some(side) => SIDED.iter().map(|k| format!("{side}_{k}")).collect(),
+            None => WHOLE
+                .iter()
+                .chain(&SIDED)
+                .map(|k| (*k).to_owned())
+                .chain(sided)
+                .collect(),
+        };
+        let hint = did_you_mean(name, known.iter().map(String::as_str));
         return Err(source.error(key.span().start, format!("unknown key {name:?}{hint}")));
     }
     Ok(())
 }
 
-/// Edit distance (Levenshtein), for suggestions.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let cost = (diagonal + usize::from(x != *y))
-                .min(row[j] + 1)
-                .min(row[j + 1] + 1);
-            diagonal = std::mem::replace(&mut row[j + 1], cost);
-        }
-    }
-    row[b.len()]
-}
-
-/// Steps run in this order, however they are written.
-fn order(step: &Step) -> u8 {
-    match step {
-        Step::Uuid(_) => 0,
-        Step::Trim => 1,
-        Step::Case(_) => 2,
-        Step::Decode(_) => 3,
-        Step::Json => 4,
-        Step::Split(_) | Step::Join(_) => 5,
-        Step::Lookup(_) => 6,
-        Step::Epoch(_) => 7,
-        Step::Scale(_) => 8,
-        Step::Type(_) => 9,
-        Step::Truncate(_) => 10,
-    }
-}
-
-fn unit(word: &str) -> Option<EpochUnit> {
-    Some(match word {
-        "s" => EpochUnit::S,
-        "ms" => EpochUnit::Ms,
-        "us" => EpochUnit::Us,
-        "ns" => EpochUnit::Ns,
-        _ => return None,
-    })
-}
-
-fn step(r: &mut Reader<'_>, key: &str, full: &str) -> Result<Option<Step>, ConfigError> {
-    Ok(match key {
-        "type" => r.word(full, Type::NAMES, Type::parse)?.map(Step::Type),
-        "scale" => match r.take(full) {
-            Some((_, Value::Integer(power))) if (-100..=100).contains(&power) => {
-                Some(Step::Scale(power as i32))
-            }
-            Some((at, _)) => return Err(r.wrong(at, full, "a power of ten from -100 to 100")),
-            None => None,
-        },
-        "epoch" => r.word(full, "s, ms, us, ns", unit)?.map(Step::Epoch),
-        "truncate" => r.word(full, "s, ms, us, ns", unit)?.map(Step::Truncate),
-        "lookup" => match r.take(full) {
-            Some((at, Value::Table(table))) => {
-                let mut map = BTreeMap::new();
-                for (from, to) in table {
-                    match to {
-                        Value::String(to) => map.insert(from, to),
-                        Value::Integer(to) => map.insert(from, to.to_string()),
-                        _ => return Err(r.wrong(at, full, "a table of texts")),
-                    };
-                }
-                Some(Step::Lookup(map))
-            }
-            Some((at, _)) => return Err(r.wrong(at, full, "a table such as { A = \"active\" }")),
-            None => None,
-        },
-        "trim" => r.flag(full)?.then_some(Step::Trim),
-        "json" => r.flag(full)?.then_some(Step::Json),
-        "case" => r.word(full, "lower, upper", |w| match w {
-            "lower" => Some(Step::Case(Case::Lower)),
-            "upper" => Some(Step::Case(Case::Upper)),
-            _ => None,
-        })?,
-        "encoding" => r.word(full, "hex, base64", |w| match w {
-            "hex" => Some(Step::Decode(Encoding::Hex)),
-            "base64" => Some(Step::Decode(Encoding::Base64)),
-            _ => None,
-        })?,
-        "uuid" => r.word(full, "java-legacy, csharp-legacy, python-legacy", |w| match w {
-            "java-legacy" => Some(Step::Uuid(UuidOrder::JavaLegacy)),
-            "csharp-legacy" => Some(Step::Uuid(UuidOrder::CsharpLegacy)),
-            "python-legacy" => Some(Step::Uuid(UuidOrder::PythonLegacy)),
-            _ => None,
-        })?,
-        "split" => r.text(full)?.map(|(_, separator)| Step::Split(separator)),
-        _ => r.text(full)?.map(|(_, separator)| Step::Join(separator)),
-    })
-}
-
-fn tolerance(r: &mut Reader<'_>) -> Result<Option<Tolerance>, ConfigError> {
-    const EXPECTED: &str = "{ absolute = \"0.005\" }, { relative = \"0.001\" } or { duration = \"5ms\" }";
-    let Some((at, value)) = r.take("tolerance") else {
+fn expect_type(r: &mut Reader<'_>) -> Result<Option<String>, ConfigError> {
+    let Some((at, word)) = r.text("expect_type")? else {
         return Ok(None);
     };
-    let Value::Table(table) = value else {
-        return Err(r.wrong(at, "tolerance", EXPECTED));
-    };
-    let mut entries = table.into_iter();
-    let (Some((kind, value)), None) = (entries.next(), entries.next()) else {
-        return Err(r.wrong(at, "tolerance", EXPECTED));
-    };
-    let text = match value {
-        Value::String(text) => text,
-        Value::Integer(number) => number.to_string(),
-        Value::Float(number) => number.to_string(),
-        _ => return Err(r.wrong(at, "tolerance", EXPECTED)),
-    };
-    let number = || {
-        let parsed = crate::canon::literal::decimal(&text, crate::model::NumberType::Decimal);
-        parsed.filter(|_| !text.starts_with('-')).map(|_| text.clone())
-    };
-    let tolerance = match kind.as_str() {
-        "absolute" => number().map(Tolerance::Absolute),
-        "relative" => number().map(Tolerance::Relative),
-        "duration" => match crate::canon::temporal::duration(&text) {
-            Some((0, 0, nanos)) if nanos >= 0 => Some(Tolerance::Nanos(nanos)),
-            _ => None,
-        },
-        _ => None,
-    };
-    tolerance
-        .map(Some)
-        .ok_or_else(|| r.wrong(at, "tolerance", EXPECTED))
-}
-
-fn expires(r: &mut Reader<'_>) -> Result<Option<String>, ConfigError> {
-    match r.take("expires") {
-        None => Ok(None),
-        Some((_, Value::String(text))) if crate::canon::temporal::date(&text).is_some() => Ok(Some(text)),
-        Some((_, Value::Datetime(at))) if at.time.is_none() => Ok(Some(at.to_string())),
-        Some((at, _)) => Err(r.source.error(at, "expected a date such as \"2027-01-31\"")),
+    match values::type_name(&word) {
+        Some(name) => Ok(Some(name.to_owned())),
+        None => {
+            let hint = did_you_mean(&word, values::type_names());
+            Err(r
+                .source
+                .error(at, format!("expect_type: unknown type {word:?}{hint}")))
+        }
     }
 }

@@ -1,4 +1,7 @@
-//! The configuration that `assay init` writes.
+//! The configuration that `assay init` writes, and the reference that `assay config mapping` prints.
+
+/// Everything a mapping can say.
+pub const MAPPING: &str = include_str!("mapping.md");
 
 /// A commented configuration to start from.
 pub const TEMPLATE: &str = r#"# assay.toml: what is compared, and what counts as equal.
@@ -35,9 +38,30 @@ candidate = "total_cents"
 candidate_scale = -2                  # cents to euros, exactly
 
 [[compare.field]]
+name      = "status"
+stable    = "st"
+stable_lookup = { A = "active", C = "closed" }   # what is not in the table is a finding
+
+[[compare.field]]
+name      = "tags"
+type      = "set<text>"               # a list on one side, a set on the other
+
+[[compare.field]]
 name      = "schema_version"
 only      = "candidate"
 expect    = 2
+
+# [[compare.field]]
+# name      = "address_*"             # address.city is address_city, and so on
+# stable    = "address.*"
+
+# [[compare.field]]
+# name      = "rating"
+# tolerance = { absolute = "0.005" }  # counted apart; needs a reason
+# reason    = "rounded to cents by the importer"
+# expires   = "2027-01-31"            # afterwards the verdict is HOLD
+
+# All conversions, and explode for an array against rows: `assay config mapping`
 
 # [scan]
 # strategy = "auto"                   # auto; or merge, sketch, spill: how differences are found, not which

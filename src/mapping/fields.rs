@@ -3,7 +3,7 @@
 use super::capture::{Captured, OwnedCell};
 use super::digester::{Depth, Digester, PROBLEM_TAG, Slot};
 use super::projection::Projection;
-use super::rule::{Rule, Unmapped};
+use super::rule::{Expect, Rule, Unmapped};
 use super::shape::{Entry, Target};
 use crate::canon::{Absent, NULL, Numbers, Raw, decode, is_empty_collection, without_types};
 use crate::digest::count_under;
@@ -78,9 +78,18 @@ impl Digester {
         match encoded {
             Ok(value) => {
                 let mut seen = Seen::default();
-                if self.keeps(p.seeds[rule]) {
-                    seen.value = value.or_else(|| raw.to_value().ok());
+                let kept = self.keeps(p.seeds[rule]);
+                if kept {
                     seen.cell = OwnedCell::of(raw);
+                }
+                // A default stands for null, too, where null is what is written for absent.
+                let absent = p.equality.absent == Absent::Null && self.encoder.bytes() == NULL;
+                if let (true, Some(default)) = (absent, &p.defaults[rule]) {
+                    self.encoder.clear();
+                    self.encoder.raw(default);
+                    seen.value = spec.default.clone();
+                } else if kept || matches!(spec.expect, Some(Expect::Type(_))) {
+                    seen.value = value.or_else(|| raw.to_value().ok());
                 }
                 self.take(p, rule, seen);
             }
@@ -284,7 +293,7 @@ impl Digester {
     /// Counts in a field that could not be read, in a way that equals nothing.
     #[cold]
     pub(super) fn fail(&mut self, p: &Projection, rule: Option<usize>, path: &str, problem: Problem) {
-        let problem = if problem.path().starts_with(path) {
+        let problem = if path.is_empty() {
             problem
         } else {
             problem.inside(path)

@@ -14,11 +14,11 @@ mod tolerance;
 mod walk;
 
 pub use capture::{Captured, OwnedCell};
-pub use convert::{Case, Conversion, Encoding, EpochUnit, Step, Type, UuidOrder};
+pub use convert::{Case, Conversion, Encoding, Literal, Step, TimeUnit, Type, TypeError, UuidOrder};
 pub use digester::{Depth, Digester};
-pub use model::{Compare, Explode, Field, Suppression};
+pub use model::{Compare, Declaration, Explode, Field, Spot, Spots};
 pub use names::column_path;
-pub use projection::Projection;
+pub use projection::{Projection, strayed};
 pub use rule::{Expect, Rule, Unmapped};
 pub use tolerance::Tolerance;
 

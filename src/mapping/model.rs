@@ -1,9 +1,11 @@
 //! The mapping as the configuration declares it.
 
-use super::{Conversion, Tolerance, Unmapped};
+use super::{Conversion, Literal, Tolerance, Unmapped};
 use crate::canon::{Absent, FieldOrder, Normalize, Numbers};
 use crate::{Pair, Side};
 use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fmt;
 
 /// One pair of namespaces that are audited together.
 #[derive(Clone, Debug, Serialize)]
@@ -18,9 +20,8 @@ pub struct Compare {
     pub fields: Vec<Field>,
     /// What happens to other fields.
     pub unmapped: Unmapped,
-    /// Why they are not compared, if they are not.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
+    /// Why the other fields are not compared, where they are ignored or only reported.
+    pub unmapped_reason: Option<Declaration>,
     /// When numbers are equal; by the engines if not said.
     pub numbers: Option<Numbers>,
     /// Whether the order of fields counts.
@@ -31,6 +32,55 @@ pub struct Compare {
     pub normalize: Normalize,
     /// Which array of which side is taken apart.
     pub explode: Option<Explode>,
+    /// Where the configuration says all this; no part of what it means.
+    #[serde(skip)]
+    pub spots: Spots,
+}
+
+/// A place in a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spot {
+    /// The file.
+    pub file: String,
+    /// Line, from 1.
+    pub line: usize,
+    /// Column, from 1.
+    pub column: usize,
+}
+
+impl fmt::Display for Spot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.line, self.column)
+    }
+}
+
+/// Where the keys of one table of the configuration stand; the table itself is under the empty name.
+#[derive(Clone, Debug, Default)]
+pub struct Spots(BTreeMap<String, Spot>);
+
+impl Spots {
+    /// Notes where a key stands.
+    pub fn note(&mut self, key: impl Into<String>, spot: Spot) {
+        self.0.insert(key.into(), spot);
+    }
+
+    /// Where the first of these keys stands that is written; else where the table does.
+    pub fn of(&self, keys: &[&str]) -> Option<&Spot> {
+        keys.iter()
+            .find_map(|k| self.0.get(*k))
+            .or_else(|| self.0.get(""))
+    }
+}
+
+/// Why something is overlooked.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Declaration {
+    /// Why.
+    pub reason: String,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Until when it holds: a day or an instant.
+    pub expires: Option<String>,
 }
 
 /// An array whose elements are the records.
@@ -51,41 +101,25 @@ pub struct Field {
     pub paths: Pair<Option<String>>,
     /// What is done to it on each side.
     pub convert: Pair<Conversion>,
-    /// What stands for an absent value on each side, as text that the conversion reads.
-    pub default: Pair<Option<String>>,
+    /// What stands for an absent value on each side; it is converted like one.
+    pub default: Pair<Option<Literal>>,
     /// Not compared.
     pub ignore: bool,
     /// The only side that has it.
     pub only: Option<Side>,
-    /// What a field of one side only has to be.
-    pub expect: Option<String>,
-    /// The type a field of one side only has to have.
+    /// What a field of one side only has to be, once it is converted.
+    pub expect: Option<Literal>,
+    /// The type a field of one side only has to have, as reports name types.
     pub expect_type: Option<String>,
     /// How far values may lie apart.
     pub tolerance: Option<Tolerance>,
     /// Whether an empty collection counts as null; by the formats if not said.
     pub empty_is_null: Option<bool>,
-    /// Why something is ignored or tolerated.
-    pub reason: Option<String>,
-    /// Who answers for that.
-    pub owner: Option<String>,
-    /// Until when it holds, `YYYY-MM-DD`.
-    pub expires: Option<String>,
-}
-
-/// Something the mapping tells us to overlook.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Suppression {
-    /// The field.
-    pub field: String,
-    /// `ignore` or `tolerance`.
-    pub kind: &'static str,
-    /// Why.
-    pub reason: String,
-    /// Who answers for it.
-    pub owner: Option<String>,
-    /// Until when it holds.
-    pub expires: Option<String>,
+    /// Why it is ignored or its differences tolerated, where they are.
+    pub declaration: Option<Declaration>,
+    /// Where the configuration says all this; no part of what it means.
+    #[serde(skip)]
+    pub spots: Spots,
 }
 
 impl Compare {
@@ -97,12 +131,13 @@ impl Compare {
             key,
             fields: Vec::new(),
             unmapped: Unmapped::Compare,
-            reason: None,
+            unmapped_reason: None,
             numbers: None,
             field_order: FieldOrder::default(),
             absent: None,
             normalize: Normalize::default(),
             explode: None,
+            spots: Spots::default(),
         }
     }
 
@@ -126,23 +161,10 @@ impl Compare {
         blake3::hash(&json).to_hex().to_string()
     }
 
-    /// What the mapping tells us to overlook.
-    pub fn suppressions(&self) -> Vec<Suppression> {
-        let of = |f: &Field, kind| Suppression {
-            field: f.name.clone(),
-            kind,
-            reason: f.reason.clone().unwrap_or_default(),
-            owner: f.owner.clone(),
-            expires: f.expires.clone(),
-        };
-        let ignored = self.fields.iter().filter(|f| f.ignore).map(|f| of(f, "ignore"));
-        ignored
-            .chain(
-                self.fields
-                    .iter()
-                    .filter(|f| f.tolerance.is_some())
-                    .map(|f| of(f, "tolerance")),
-            )
-            .collect()
+    /// What is not compared, by name, and why: ignored fields, and `*` for all that no rule names.
+    pub fn ignored(&self) -> impl Iterator<Item = (&str, &Declaration)> {
+        let fields = self.fields.iter().filter(|f| f.ignore);
+        let named = fields.filter_map(|f| Some((f.name.as_str(), f.declaration.as_ref()?)));
+        named.chain(self.unmapped_reason.as_ref().map(|d| ("*", d)))
     }
 }

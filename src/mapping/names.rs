@@ -9,8 +9,8 @@ use std::borrow::Cow;
 pub(super) struct Node {
     pub(super) children: Vec<Child>,
     pub(super) by_name: FxHashMap<Vec<u8>, usize>,
-    /// (prefix of the name, what replaces it in the canonical path)
-    pub(super) prefixes: Vec<(Vec<u8>, String)>,
+    /// Prefix of the name, what replaces it in the canonical path, and the rule that says so; the longest first.
+    prefixes: Vec<(Vec<u8>, String, usize)>,
 }
 
 /// A name that rules name, or lead through.
@@ -46,9 +46,12 @@ impl Node {
                 .get_or_insert_default()
                 .insert(rest, rule, name),
             (head, None) => match head.strip_suffix('*') {
-                Some(prefix) => self
-                    .prefixes
-                    .push((prefix.as_bytes().to_vec(), name.trim_end_matches('*').to_owned())),
+                Some(prefix) => {
+                    let canonical = name.trim_end_matches('*').to_owned();
+                    self.prefixes.push((prefix.as_bytes().to_vec(), canonical, rule));
+                    self.prefixes
+                        .sort_by_key(|(prefix, ..)| std::cmp::Reverse(prefix.len()));
+                }
                 None => self.child(&head).rules.push(rule),
             },
         }
@@ -73,10 +76,10 @@ impl Node {
         Some(&self.children[at])
     }
 
-    /// The canonical path of a field that a prefix rule names.
-    pub(super) fn prefix(&self, name: &[u8]) -> Option<Vec<u8>> {
-        let (prefix, canonical) = self.prefixes.iter().find(|(p, _)| name.starts_with(p))?;
-        Some([canonical.as_bytes(), &name[prefix.len()..]].concat())
+    /// The prefix rule that names a field, and the field's canonical path.
+    pub(super) fn prefix(&self, name: &[u8]) -> Option<(usize, Vec<u8>)> {
+        let (prefix, canonical, rule) = self.prefixes.iter().find(|(p, ..)| name.starts_with(p))?;
+        Some((*rule, [canonical.as_bytes(), &name[prefix.len()..]].concat()))
     }
 }
 

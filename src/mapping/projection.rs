@@ -33,6 +33,15 @@ pub struct Projection {
     pub(super) flat: bool,
 }
 
+fn stray_mark(side: Side) -> String {
+    format!(" ({side}, unmapped)")
+}
+
+/// The own name of a field that is compared apart because a rule has that name and reads something else on this side.
+pub fn strayed(path: &str, side: Side) -> Option<&str> {
+    path.strip_suffix(&*stray_mark(side))
+}
+
 impl Projection {
     /// Compiles rules. `key` lists canonical field names, each of which must have a rule with a path or a default;
     /// `explode` is the path of the array whose elements are the records.
@@ -84,7 +93,7 @@ impl Projection {
         let position = |name: &String| key.iter().position(|k| k == name);
         let plain = |r: &Rule| {
             let compared = !r.ignore && r.expect.is_none() && position(&r.name).is_none();
-            compared && r.convert.is_identity() && !r.empty_is_null
+            compared && r.convert.is_identity() && !r.empty_is_null && r.default.is_none()
         };
         Ok(Projection {
             side,
@@ -119,7 +128,12 @@ impl Projection {
         if self.claimed.is_empty() || !self.claimed.contains(path) {
             return None;
         }
-        Some([path, format!(" ({}, unmapped)", self.side).as_bytes()].concat())
+        Some([path, stray_mark(self.side).as_bytes()].concat())
+    }
+
+    /// Whether the fields that a prefix rule names are not compared.
+    pub(super) fn overlooks(&self, rule: usize) -> bool {
+        self.rules[rule].ignore || self.rules[rule].expect.is_some()
     }
 
     /// The side this projection reads.

@@ -128,7 +128,8 @@ impl Shape {
                 });
             }
             None => match (p.root.prefix(name), p.unmapped) {
-                (Some(path), _) => path,
+                (Some((rule, _)), _) if p.overlooks(rule) => return Some(Target::Nowhere),
+                (Some((_, path)), _) => path,
                 (None, Unmapped::Compare) if p.flat => name.to_vec(),
                 (None, Unmapped::Compare) => escape(name).into_owned(),
                 (None, Unmapped::Ignore) => return Some(Target::Nowhere),

@@ -104,8 +104,15 @@ impl Projection {
             self.gather(&self.root, name, value, &mut parent)?;
             let rest = explode.as_bytes().strip_prefix(name);
             match rest {
-                Some(b"") => array = Some(value),
-                Some([b'.', rest @ ..]) => array = descend(value, rest)?.or(array),
+                Some(b"") if array.replace(value).is_some() => {
+                    return Err(Problem::malformed("duplicate field name").inside(explode));
+                }
+                Some([b'.', rest @ ..]) => {
+                    let found = descend(value, rest);
+                    array = found
+                        .map_err(|p| p.inside(&String::from_utf8_lossy(name)))?
+                        .or(array);
+                }
                 _ => {}
             }
             Ok(true)
@@ -114,6 +121,15 @@ impl Projection {
         let walked = walked.and_then(|()| match array {
             None => Ok(()),
             Some(array) => {
+                // A cell is read as a whole, and taken apart after that.
+                let tree;
+                let array = match array {
+                    Raw::Cell(cell) => {
+                        tree = cell.to_value().map_err(|p| p.inside(explode))?;
+                        Raw::Tree(&tree)
+                    }
+                    array => array,
+                };
                 let is_list = array.walk_list(&mut |index, element| {
                     elements += 1;
                     digester.start(at, elements);
@@ -127,9 +143,7 @@ impl Projection {
                 })?;
                 match is_list || matches!(array.to_value()?, Value::Null) {
                     true => Ok(()),
-                    false => Err(Problem::unconvertible(format!(
-                        "{explode} is not a list, so it cannot be exploded"
-                    ))),
+                    false => Err(not_exploded(&array.to_value()?, "list").inside(explode)),
                 }
             }
         });
@@ -217,8 +231,10 @@ impl Projection {
             if !child.rules.is_empty() {
                 return Ok(());
             }
-        } else if let Some(path) = node.prefix(name) {
-            put(Slot::Named(&self.stray(&path).unwrap_or(path)), value);
+        } else if let Some((rule, path)) = node.prefix(name) {
+            if !self.overlooks(rule) {
+                put(Slot::Named(&self.stray(&path).unwrap_or(path)), value);
+            }
             return Ok(());
         }
         if self.unmapped == Unmapped::Ignore {
@@ -280,15 +296,26 @@ impl Expect for Follower<'_> {
     }
 }
 
+fn not_exploded(value: &Value, wanted: &str) -> Problem {
+    let found = value.type_name();
+    Problem::unconvertible(format!("{found} where a {wanted} is to be exploded"))
+}
+
+/// Follows a path through documents; null on the way is the end of it.
 fn descend<'a>(value: Raw<'a>, path: &[u8]) -> Result<Option<Raw<'a>>, Problem> {
     let mut found = None;
-    value.walk_document(&mut |name, value| {
+    let is_document = value.walk_document(&mut |name, value| {
         match path.strip_prefix(name) {
             Some(b"") => found = Some(value),
-            Some([b'.', rest @ ..]) => found = descend(value, rest)?,
+            Some([b'.', rest @ ..]) => {
+                found = descend(value, rest).map_err(|p| p.inside(&String::from_utf8_lossy(name)))?;
+            }
             _ => {}
         }
         Ok(())
     })?;
-    Ok(found)
+    match is_document || matches!(value.to_value()?, Value::Null) {
+        true => Ok(found),
+        false => Err(not_exploded(&value.to_value()?, "document")),
+    }
 }

@@ -2,9 +2,9 @@
 
 use crate::canon::Layout;
 use crate::canon::{Absent, Equality, Numbers};
+use crate::config::did_you_mean;
 use crate::digest::Hasher;
-use crate::mapping::{Compare, Expect, Projection, Rule, column_path};
-use crate::model::{Problem, Value};
+use crate::mapping::{Compare, Conversion, Expect, Field, Literal, Projection, Rule, Spot, column_path};
 use crate::source::{Engine, Format, Namespace};
 use std::sync::Arc;
 
@@ -37,7 +37,7 @@ pub fn equality_for(compare: &Compare, sides: Pair<&Namespace>) -> Equality {
 /// Compiles a compare for one side.
 ///
 /// # Errors
-/// A sentence about what the mapping lacks, for the user.
+/// A sentence about what the mapping lacks, for the user, with the place in the configuration.
 pub fn compile(
     compare: &Compare,
     side: Side,
@@ -45,61 +45,50 @@ pub fn compile(
     equality: Equality,
     hasher: Hasher,
 ) -> Result<Projection, String> {
+    let at = |spot: Option<&Spot>, message: String| match spot {
+        Some(spot) => format!("{spot}: compare {}: {message}", compare.name),
+        None => format!("compare {}: {message}", compare.name),
+    };
     let key = match &compare.key[..] {
-        [] => own_key(sides)?,
+        [] => own_key(sides).map_err(|m| at(compare.spots.of(&[]), m))?,
         key => key.to_vec(),
     };
     if let Some(twice) = (1..key.len()).find(|i| key[..*i].contains(&key[*i])) {
-        return Err(format!("the key names {:?} twice", key[twice]));
+        let message = format!("the key names {:?} twice", key[twice]);
+        return Err(at(compare.spots.of(&["key"]), message));
+    }
+    let explode = compare.explode.as_ref().filter(|e| e.side == side);
+    let exploded = explode.map(|e| e.path.as_str());
+    if let (Some(column), Some(layout)) = (exploded, sides[side].1)
+        && layout.column(column).is_none()
+    {
+        let columns = layout.columns.iter().map(|c| c.name.as_str());
+        let hint = did_you_mean(column, columns);
+        let message = format!("{side} has no column {column:?} to explode{hint}");
+        return Err(at(compare.spots.of(&["explode"]), message));
     }
     let mut rules = Vec::new();
     for field in &compare.fields {
-        let here = field.only.is_none_or(|only| only == side);
-        let convert = field.convert[side].clone();
-        let text = |text: &String| -> Result<Value, Problem> { convert.apply(literal(text)) };
-        let default = field.default[side].as_ref().map(text).transpose();
-        let expect = match (&field.only, &field.expect, &field.expect_type) {
-            (Some(only), ..) if *only != side => None,
-            (None, ..) => None,
-            (_, Some(value), _) => Some(Expect::Value(literal(value))),
-            (_, _, Some(ty)) => Some(Expect::Type(ty.clone())),
-            _ => Some(Expect::Anything),
-        };
-        let schema_says = || {
-            let column = |(_, layout): Input<'_>, path: &Option<String>| {
-                let layout = layout?;
-                Some(layout.column(path.as_deref()?)?.non_frozen_collection)
-            };
-            sides
-                .zip(field.paths.as_ref())
-                .into_sides()
-                .iter()
-                .any(|(_, (n, path))| column(*n, path) == Some(true))
-        };
-        rules.push(Rule {
-            name: field.name.clone(),
-            path: if here { field.paths[side].clone() } else { None },
-            default: default.map_err(|p| format!("field {}: the default for {side}: {p}", field.name))?,
-            convert,
-            ignore: field.ignore,
-            expect,
-            empty_is_null: field.empty_is_null.unwrap_or_else(schema_says),
-        });
+        let rule = rule(field, side, sides);
+        let rule = rule.map_err(|(key, m)| {
+            let keys = [format!("{side}_{key}"), key.to_owned()];
+            at(
+                field.spots.of(&[&keys[0], &keys[1]]),
+                format!("field {}: {m}", field.name),
+            )
+        })?;
+        refuse_unknown_column(side, &rule, exploded, sides[side])
+            .map_err(|m| at(field.spots.of(&[side.name(), "name"]), m))?;
+        rules.push(rule);
     }
     for name in &key {
         if !rules.iter().any(|r| r.name == *name) {
-            rules.push(Rule {
-                name: name.clone(),
-                path: Some(name.clone()),
-                convert: Default::default(),
-                default: None,
-                ignore: false,
-                expect: None,
-                empty_is_null: false,
-            });
+            let rule = plain(name, false);
+            refuse_unknown_column(side, &rule, exploded, sides[side])
+                .map_err(|m| at(compare.spots.of(&["key"]), m))?;
+            rules.push(rule);
         }
     }
-    refuse_unknown_columns(side, &rules, sides[side])?;
     // Columns that no rule names, and that the server cannot tell empty from null in, are compared on both sides alike.
     for column in sides
         .into_sides()
@@ -113,30 +102,78 @@ pub fn compile(
             .iter()
             .any(|f| [&f.paths.stable, &f.paths.candidate].contains(&&Some(column.name.clone())));
         if column.non_frozen_collection && !foreign && !rules.iter().any(named) {
-            rules.push(Rule {
-                name: column.name.clone(),
-                path: Some(column.name.clone()),
-                convert: Default::default(),
-                default: None,
-                ignore: false,
-                expect: None,
-                empty_is_null: true,
-            });
+            rules.push(plain(&column.name, true));
         }
     }
-    let explode = compare
-        .explode
-        .as_ref()
-        .filter(|e| e.side == side)
-        .map(|e| e.path.clone());
-    let flat = sides[side].1.is_some();
-    if flat {
-        let path = |r: &mut Rule| r.path = r.path.take().map(|p| column_path(&p));
-        rules.iter_mut().for_each(path);
+    let explode = exploded.map(str::to_owned);
+    let layout = sides[side].1;
+    for path in rules.iter_mut().filter_map(|r| r.path.as_mut()) {
+        // The dots of a column's own name lead nowhere.
+        let mut columns = layout.iter().flat_map(|l| &l.columns);
+        let is_column = match path.strip_suffix('*') {
+            Some(prefix) => columns.any(|c| c.name.starts_with(prefix)),
+            None => columns.any(|c| c.name == *path),
+        };
+        if is_column {
+            *path = column_path(path);
+        }
     }
-    let projection = Projection::new(side, rules, &key, explode, compare.unmapped, equality, hasher);
-    let projection = projection.map_err(|p| p.to_string())?;
-    Ok(if flat { projection.of_columns() } else { projection })
+    let projection = Projection::new(side, rules, &key, explode, compare.unmapped, equality, hasher)
+        .map_err(|p| at(compare.spots.of(&[]), p.to_string()))?;
+    Ok(if layout.is_some() {
+        projection.of_columns()
+    } else {
+        projection
+    })
+}
+
+/// How a declared field is read on one side; else the key of the configuration that is wrong, and why.
+fn rule(field: &Field, side: Side, sides: Pair<Input<'_>>) -> Result<Rule, (&'static str, String)> {
+    let here = field.only.is_none_or(|only| only == side);
+    let convert = field.convert[side].clone();
+    // What stands for an absent value stands in for it on the side that can lack it.
+    let default = field.default[side].as_ref().filter(|_| here);
+    let default = default.map(|d| convert.apply(d.value().clone())).transpose();
+    let default = default.map_err(|p| ("default", format!("the default for {side}: {p}")))?;
+    let target = |l: &Literal| convert.to_target(l.value().clone());
+    let expected = field.expect.as_ref().map(target).transpose();
+    let expected = expected.map_err(|p| ("expect", format!("what is expected: {p}")))?;
+    let expect = match (&field.only, expected, &field.expect_type, &default) {
+        (Some(only), ..) if *only != side => None,
+        (None, ..) => None,
+        (_, Some(value), ..) => Some(Expect::Value(value)),
+        (_, _, Some(ty), _) => Some(Expect::Type(ty.clone())),
+        (.., Some(default)) => Some(Expect::Value(default.clone())),
+        _ => Some(Expect::Anything),
+    };
+    let multicell = |(_, layout): Input<'_>, path: &Option<String>| {
+        let column = layout.and_then(|l| l.column(path.as_deref()?));
+        column.is_some_and(|c| c.non_frozen_collection)
+    };
+    let paths = sides.zip(field.paths.as_ref()).into_sides();
+    let schema_says = || paths.iter().any(|(_, (input, path))| multicell(*input, path));
+    Ok(Rule {
+        name: field.name.clone(),
+        path: if here { field.paths[side].clone() } else { None },
+        default,
+        convert,
+        ignore: field.ignore,
+        expect,
+        empty_is_null: field.empty_is_null.unwrap_or_else(schema_says),
+    })
+}
+
+/// A field that both sides hold under its own name.
+fn plain(name: &str, empty_is_null: bool) -> Rule {
+    Rule {
+        name: name.to_owned(),
+        path: Some(name.to_owned()),
+        convert: Conversion::default(),
+        default: None,
+        ignore: false,
+        expect: None,
+        empty_is_null,
+    }
 }
 
 /// The key the stores themselves have: `_id`, or the primary key of the schema.
@@ -160,31 +197,37 @@ fn own_key(sides: Pair<Input<'_>>) -> Result<Vec<String>, String> {
     }
 }
 
-/// A value written in the configuration: JSON where it is JSON, else text.
-fn literal(text: &str) -> Value {
-    let json = crate::canon::ejson::RawJson {
-        bytes: text.trim().as_bytes(),
-    };
-    json.to_value().unwrap_or_else(|_| Value::Text(text.to_owned()))
-}
-
 /// A text file says by its header which columns it has: a rule that names another one is a mistake.
-fn refuse_unknown_columns(side: Side, rules: &[Rule], (namespace, layout): Input<'_>) -> Result<(), String> {
-    let Some(layout) = layout else { return Ok(()) };
-    let file = namespace.parts.first().map_or(&*namespace.name, |p| p.file());
-    for rule in rules {
-        if let Some(path) = &rule.path
-            && !path.ends_with('*')
-            && !path.starts_with('$')
-            && layout.column(path).is_none()
-            && rule.default.is_none()
-        {
-            let columns: Vec<&str> = layout.columns.iter().map(|c| c.name.as_str()).collect();
-            return Err(format!(
-                "{side}: {file} has no column {path:?}; its header names {}",
-                columns.join(", ")
-            ));
-        }
+fn refuse_unknown_column(
+    side: Side,
+    rule: &Rule,
+    exploded: Option<&str>,
+    (namespace, layout): Input<'_>,
+) -> Result<(), String> {
+    let (Some(layout), Some(path)) = (layout, &rule.path) else {
+        return Ok(());
+    };
+    let known = layout.column(path).is_some() || path.starts_with('$') || rule.default.is_some();
+    let some = |prefix: &str| layout.columns.iter().any(|c| c.name.starts_with(prefix));
+    if known || path.strip_suffix('*').is_some_and(some) {
+        return Ok(());
     }
-    Ok(())
+    // A column that is taken apart is named by its elements' fields.
+    if let Some((column, _)) = path.split_once('.')
+        && layout.column(column).is_some()
+    {
+        return match exploded == Some(column) {
+            true => Ok(()),
+            false => Err(format!(
+                "{side}: {path:?} names what is inside column {column:?}; a column is compared as a whole"
+            )),
+        };
+    }
+    let file = namespace.parts.first().map_or(&*namespace.name, |p| p.file());
+    let columns: Vec<&str> = layout.columns.iter().map(|c| c.name.as_str()).collect();
+    Err(format!(
+        "{side}: {file} has no column {path:?}; its header names {}{}",
+        columns.join(", "),
+        did_you_mean(path, columns.iter().copied())
+    ))
 }

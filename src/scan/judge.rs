@@ -6,7 +6,7 @@ use crate::canon::{Equality, without_types};
 use crate::config::SideConfig;
 use crate::diff::Judge;
 use crate::mapping::OwnedCell;
-use crate::mapping::{Captured, Compare, Tolerance};
+use crate::mapping::{Captured, Compare, Field, Tolerance};
 use crate::model::Value;
 use crate::scan::Lane;
 use crate::{Pair, Side};
@@ -31,8 +31,8 @@ impl MappingJudge {
         guessed: Pair<bool>,
         sides: Pair<(&SideConfig, &Lane)>,
     ) -> MappingJudge {
-        let tolerance =
-            |f: &crate::mapping::Field| Some((f.tolerance.clone()?, f.reason.clone().unwrap_or_default()));
+        let reason = |f: &Field| f.declaration.as_ref().map(|d| d.reason.clone());
+        let tolerance = |f: &Field| Some((f.tolerance.clone()?, reason(f).unwrap_or_default()));
         MappingJudge {
             tolerances: compare.fields.iter().map(tolerance).collect(),
             equality,

@@ -3,7 +3,7 @@
 use crate::canon::Layout;
 use crate::canon::csv::{Dialect, DialectKind};
 use crate::config::SideConfig;
-use crate::model::Schema;
+use crate::model::{Schema, Table};
 use crate::source::{FileSource, Format, Namespace, OpenOptions};
 use std::path::Path;
 use std::sync::Arc;
@@ -55,6 +55,40 @@ pub fn layout(
     let columns = dialect
         .parse_header(&part.header)
         .map_err(|p| format!("{}: {}", part.file(), p.detail()))?;
+    let (table, looked_in) = table(source, namespace, config)?;
+    if table.is_some() {
+        return Ok(Some(Arc::new(Layout::new(columns, dialect, table.as_ref()))));
+    }
+    if !looked_in.is_empty() && dialect.kind != DialectKind::Rfc4180 {
+        let files = looked_in.join(", ");
+        let message = format!(
+            "{files} has no table {}, so the types of {} are not known",
+            table_name(namespace).1,
+            part.file()
+        );
+        return Err(format!(
+            "{message}; name the file after its table, or give the schema that has it"
+        ));
+    }
+    Ok(Some(Arc::new(Layout::new(columns, dialect, None))))
+}
+
+fn table_name(namespace: &Namespace) -> (Option<&str>, &str) {
+    match namespace.name.rsplit_once('.') {
+        Some((keyspace, table)) => (Some(keyspace), table),
+        None => (None, &namespace.name),
+    }
+}
+
+/// The table of a namespace, if a schema has it, and the schema files that were looked in.
+///
+/// # Errors
+/// A sentence with file, line and column for a schema that cannot be read.
+pub(super) fn table(
+    source: &FileSource,
+    namespace: &Namespace,
+    config: &SideConfig,
+) -> Result<(Option<Table>, Vec<String>), String> {
     let text = |path: &Path| {
         std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))
     };
@@ -66,32 +100,15 @@ pub fn layout(
             .map(|s| (s.path.clone(), s.text.clone()))
             .collect(),
     };
-    let (keyspace, table) = namespace
-        .name
-        .rsplit_once('.')
-        .map_or((None, &*namespace.name), |(k, t)| (Some(k), t));
-    let looked_in: Vec<String> = schemas
-        .iter()
-        .map(|(path, _)| path.display().to_string())
-        .collect();
+    let (keyspace, name) = table_name(namespace);
+    let mut looked_in = Vec::new();
     for (path, text) in schemas {
         let schema = Schema::parse(&text).map_err(|e| format!("{}:{e}", path.display()))?;
-        if let Some(table) = schema
-            .table(keyspace, table)
-            .or_else(|| schema.table(None, table))
-        {
-            return Ok(Some(Arc::new(Layout::new(columns, dialect, Some(table)))));
+        looked_in.push(path.display().to_string());
+        let found = schema.table(keyspace, name).or_else(|| schema.table(None, name));
+        if let Some(table) = found {
+            return Ok((Some(table.clone()), looked_in));
         }
     }
-    if !looked_in.is_empty() && dialect.kind != DialectKind::Rfc4180 {
-        let files = looked_in.join(", ");
-        let message = format!(
-            "{files} has no table {table}, so the types of {} are not known",
-            part.file()
-        );
-        return Err(format!(
-            "{message}; name the file after its table, or give the schema that has it"
-        ));
-    }
-    Ok(Some(Arc::new(Layout::new(columns, dialect, None))))
+    Ok((None, looked_in))
 }

@@ -4,7 +4,7 @@ use super::compare::Prepared;
 use super::tally::{Tally, Unread};
 use crate::canon::cell::{ColumnVerdict, LossKind};
 use crate::canon::{Absent, Numbers};
-use crate::mapping::{Compare, Unmapped};
+use crate::mapping::Compare;
 use crate::report::{
     ColumnHeat, Coverage, EqualityInForce, Expires, IgnoredField, LossyExport, ToleranceUsed,
 };
@@ -88,45 +88,39 @@ fn expiry(text: Option<&String>) -> Option<Expires> {
 pub(super) fn tolerances(compare: &Compare, used: BTreeMap<(String, String), u64>) -> Vec<ToleranceUsed> {
     let of = |f: &crate::mapping::Field| {
         let rule = serde_json::to_string(f.tolerance.as_ref()?).expect("a tolerance has a JSON form");
-        let reason = f.reason.clone().unwrap_or_default();
-        let count = used.get(&(f.name.clone(), reason.clone())).copied().unwrap_or(0);
-        let (owner, expires) = (f.owner.clone(), expiry(f.expires.as_ref()));
+        let declared = f.declaration.clone().unwrap_or_default();
+        let place = (f.name.clone(), declared.reason.clone());
         Some(ToleranceUsed {
             path: f.name.clone(),
             rule,
-            count,
-            reason,
-            owner,
-            expires,
+            count: used.get(&place).copied().unwrap_or(0),
+            reason: declared.reason,
+            owner: declared.owner,
+            expires: expiry(declared.expires.as_ref()),
         })
     };
     compare.fields.iter().filter_map(of).collect()
 }
 
 pub(super) fn ignored(compare: &Compare, tally: &Tally) -> Vec<IgnoredField> {
-    let unmapped = |path: &str| IgnoredField {
-        path: path.to_owned(),
-        reason: compare.reason.clone().unwrap_or_default(),
-        owner: None,
-        expires: None,
+    let of = |(name, declared): (&str, &crate::mapping::Declaration)| IgnoredField {
+        path: name.to_owned(),
+        reason: declared.reason.clone(),
+        owner: declared.owner.clone(),
+        expires: expiry(declared.expires.as_ref()),
     };
-    let of = |f: &crate::mapping::Field| IgnoredField {
-        path: f.name.clone(),
-        reason: f.reason.clone().unwrap_or_default(),
-        owner: f.owner.clone(),
-        expires: expiry(f.expires.as_ref()),
-    };
-    let mut out: Vec<_> = compare.fields.iter().filter(|f| f.ignore).map(of).collect();
-    if compare.unmapped == Unmapped::Ignore {
-        out.push(unmapped("(fields that no rule names)"));
+    let mut out: Vec<IgnoredField> = compare.ignored().map(of).collect();
+    if compare.unmapped_reason.is_none() {
+        let counts = tally.counts.as_ref().into_sides();
+        let met = counts.iter().flat_map(|(_, c)| c.unmapped.keys());
+        let met: BTreeSet<&String> = met.collect();
+        out.extend(met.into_iter().map(|path| IgnoredField {
+            path: path.clone(),
+            reason: String::new(),
+            owner: None,
+            expires: None,
+        }));
     }
-    let counts = tally.counts.as_ref().into_sides();
-    let met: BTreeSet<&str> = counts
-        .iter()
-        .flat_map(|(_, c)| c.unmapped.keys())
-        .map(String::as_str)
-        .collect();
-    out.extend(met.into_iter().map(unmapped));
     out
 }
 

@@ -3,9 +3,12 @@
 
 mod architecture;
 mod bson;
+mod check;
 mod demo;
+mod explode;
 mod files;
 mod hostile;
+mod mapping;
 mod orders;
 mod regressions;
 mod resume;
@@ -14,5 +17,6 @@ mod steps;
 mod strategies;
 mod support;
 mod surface;
+mod tolerance;
 mod types;
 mod values;

@@ -2,6 +2,7 @@
 
 use crate::support::{assay, command, ended, json, temp};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -53,15 +54,16 @@ fn result(run: &Path) -> Value {
     json(run.join("report.json"))["result"].clone()
 }
 
-/// Waits until a run has left its first checkpoint.
-fn begun(run: &Path) {
-    for _ in 0..6000 {
-        if run.join("0.part").exists() {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(10));
+/// Waits until a run has written the checkpoint of a compare: from then on it listens to signals and can be taken up.
+#[track_caller]
+fn wait_for(child: &mut Child, run: &Path, part: &str) {
+    while !run.join(part).exists() {
+        assert!(
+            child.try_wait().unwrap().is_none(),
+            "ended before {part} was there"
+        );
+        std::thread::sleep(Duration::from_millis(1));
     }
-    panic!("the run in {} has not begun", run.display());
 }
 
 /// Pseudo-random instants, the same ones in every run of the test.
@@ -114,12 +116,41 @@ fn interrupt_ends_in_a_report_that_holds() {
     let dir = temp();
     let config = shop(dir.path());
     let run = dir.path().join("run");
-    let child = audit(&config, &run).spawn().unwrap();
-    begun(&run);
+    let mut child = audit(&config, &run).spawn().unwrap();
+    wait_for(&mut child, &run, "0.part");
     signal(&child, "INT");
     let ended = ended(child.wait_with_output().unwrap()).expect(20);
     ended.says(&["HOLD", "RUN_CANCELLED"]);
     assert_eq!(json(run.join("report.json"))["verdict"]["verdict"], "HOLD");
+}
+
+/// What an interrupted run calls confirmed, the whole run confirms, whichever way the records were found.
+#[test]
+fn interrupted_runs_confirm_nothing_that_is_not_so() {
+    let dir = temp();
+    let config = shop(dir.path());
+    let confirmed = |run: &Path| -> BTreeSet<String> {
+        let text = std::fs::read_to_string(run.join("divergences.ndjson")).unwrap();
+        let lines = text.lines().map(|l| serde_json::from_str::<Value>(l).unwrap());
+        let firm = lines.filter(|l| l["divergence"]["state"] == "confirmed");
+        firm.map(|l| l["divergence"]["id"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let calm = dir.path().join("calm");
+    ended(audit(&config, &calm).output().unwrap()).expect(10);
+    let all = confirmed(&calm);
+    for strategy in ["auto", "merge", "sketch", "spill"] {
+        let run = dir.path().join(strategy);
+        let mut child = audit(&config, &run)
+            .args(["--strategy", strategy])
+            .spawn()
+            .unwrap();
+        wait_for(&mut child, &run, "0.part");
+        signal(&child, "INT");
+        ended(child.wait_with_output().unwrap()).expect(20);
+        let found = confirmed(&run);
+        assert!(found.is_subset(&all), "{strategy}: {:?}", found.difference(&all));
+    }
 }
 
 #[test]
@@ -127,8 +158,8 @@ fn termination_can_be_taken_up() {
     let dir = temp();
     let config = shop(dir.path());
     let run = dir.path().join("run");
-    let child = audit(&config, &run).spawn().unwrap();
-    begun(&run);
+    let mut child = audit(&config, &run).spawn().unwrap();
+    wait_for(&mut child, &run, "0.part");
     signal(&child, "TERM");
     ended(child.wait_with_output().unwrap()).expect(75);
     assert!(!run.join("report.json").exists());
@@ -144,7 +175,7 @@ fn another_question_is_not_taken_up() {
     let config = shop(dir.path());
     let run = dir.path().join("run");
     let mut child = audit(&config, &run).spawn().unwrap();
-    begun(&run);
+    wait_for(&mut child, &run, "0.part");
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(run.join("plan.json").exists() && !run.join("report.json").exists());
@@ -222,7 +253,7 @@ fn a_checkpoint_of_another_state_is_not_taken_up() {
     let config = shop(dir.path());
     let run = dir.path().join("run");
     let mut child = audit(&config, &run).spawn().unwrap();
-    begun(&run);
+    wait_for(&mut child, &run, "0.part");
     child.kill().unwrap();
     child.wait().unwrap();
     std::thread::sleep(Duration::from_millis(20));

@@ -287,3 +287,110 @@ pub fn audited(extension: &str, stable: &[u8], candidate: &[u8], mapping: &str) 
             .collect(),
     }
 }
+
+/// Two stores of one namespace `t` each and a mapping between them, in a directory that goes away with it.
+#[derive(Debug)]
+pub struct Mapped {
+    dir: tempfile::TempDir,
+    config: PathBuf,
+}
+
+/// A finished audit: the process, the verdict, and `class key [fields]` of every divergence with its state.
+#[derive(Debug)]
+pub struct Audited {
+    /// The process.
+    pub end: Ended,
+    /// The report.
+    pub report: Value,
+    /// The divergences, sorted.
+    pub list: Vec<String>,
+}
+
+impl Mapped {
+    /// Stores as (`file name`, text); `compare` are the keys of `[[compare]]` after the namespaces, and its fields.
+    pub fn new(stable: (&str, &str), candidate: (&str, &str), compare: &str) -> Mapped {
+        let dir = temp();
+        let mut text = String::new();
+        for (side, (name, content)) in [("stable", stable), ("candidate", candidate)] {
+            put(dir.path().join(side).join(name), content);
+            text += &format!("[{side}]\nlocation = \"{side}/{name}\"\n");
+            if name.ends_with("csv") {
+                text += "dialect = \"cqlsh\"\nnull = \"NULL\"\n";
+            }
+        }
+        text += "[[compare]]\nname = \"t\"\nstable = \"t\"\ncandidate = \"t\"\n";
+        let config = put(dir.path().join("assay.toml"), text + compare);
+        Mapped { dir, config }
+    }
+
+    /// Adds a `schema.cql` to a side.
+    pub fn with_schema(self, side: &str, cql: &str) -> Mapped {
+        put(self.dir.path().join(side).join("schema.cql"), cql);
+        let text = std::fs::read_to_string(&self.config).expect("the configuration");
+        let head = format!("[{side}]\n");
+        let schema = format!("{head}schema = \"{side}/schema.cql\"\n");
+        put(&self.config, text.replace(&head, &schema));
+        self
+    }
+
+    /// `assay config check`.
+    pub fn check(&self, more: &[&str]) -> Ended {
+        let config = self.config.display().to_string();
+        assay(["config", "check", "-c", &config].iter().chain(more))
+    }
+
+    /// `assay audit`; `more` are further arguments.
+    #[track_caller]
+    pub fn audit(&self, more: &[&str]) -> Audited {
+        let config = self.config.display().to_string();
+        let run = self.dir.path().join(format!("run{}", more.len()));
+        let shown = run.display().to_string();
+        let args = ["audit", "-c", &config, "--run-dir", &shown, "--seed", "3"];
+        let end = assay(args.iter().chain(more));
+        assert!(run.join("report.json").exists(), "{}\n{}", end.out, end.err);
+        let lines = std::fs::read_to_string(run.join("divergences.ndjson")).expect("a list");
+        let text = |v: &Value| v.as_str().unwrap_or("?").to_owned();
+        let each = |v: &Value, name: &str| -> String {
+            let items = v
+                .as_array()
+                .map_or(Vec::new(), |l| l.iter().map(|i| text(&i[name])).collect());
+            items.join(" ")
+        };
+        let mut list: Vec<String> = lines
+            .lines()
+            .map(|l| serde_json::from_str::<Value>(l).expect("a line of JSON")["divergence"].clone())
+            .map(|d| {
+                let (key, fields) = (each(&d["key"], "text"), each(&d["fields"], "path"));
+                format!("{} {} {key} [{fields}]", text(&d["state"]), text(&d["class"]))
+            })
+            .collect();
+        list.sort();
+        Audited {
+            end,
+            report: json(run.join("report.json")),
+            list,
+        }
+    }
+
+    /// Audits both ways round; the lists must mirror each other. Returns the first.
+    #[track_caller]
+    pub fn both_ways(&self) -> Audited {
+        let (there, back) = (self.audit(&[]), self.audit(&["--swap"]));
+        assert_eq!(
+            there.end.code, back.end.code,
+            "{:#?}\n{:#?}",
+            there.list, back.list
+        );
+        let mut mirrored: Vec<String> = back
+            .list
+            .iter()
+            .map(|line| match line.split_once(" missing ") {
+                Some((state, rest)) => format!("{state} extra {rest}"),
+                None => line.replacen(" extra ", " missing ", 1),
+            })
+            .collect();
+        mirrored.sort();
+        assert_eq!(there.list, mirrored);
+        there
+    }
+}

@@ -23,7 +23,7 @@ fn help_is_everywhere() {
         assert!(top.out.contains(name), "{name}");
         assert!(assay([name, "--help"]).expect(0).out.contains("Usage"), "{name}");
     }
-    for name in ["check", "exit-codes", "policy"] {
+    for name in ["check", "exit-codes", "mapping", "policy"] {
         assay(["config", name, "--help"]).expect(0);
     }
     assert!(assay(["--version"]).expect(0).out.starts_with("assay "));
@@ -143,7 +143,7 @@ fn errors_of_a_configuration_say_where() {
             "both read stable",
         ),
         (field("[[compare.field]]\nname = \"k\""), ":12:1:", "twice"),
-        (field("ignore = true"), ":10:1:", "reason"),
+        (field("ignore = true"), ":12:1:", "reason"),
         (sides.replace('=', "=="), ":2:", "location"),
     ];
     let dir = temp();

@@ -9,9 +9,9 @@
 mod explain;
 mod literal;
 mod loss;
-mod number;
+pub(super) mod number;
 mod scalar;
-mod time;
+pub(super) mod time;
 
 pub use explain::{LossKind, Precision};
 pub use loss::{ColumnVerdict, LossCounts, LossScan, LossState, LossVerdict};

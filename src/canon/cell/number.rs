@@ -5,7 +5,7 @@ use crate::model::{Decimal, NumberType, Problem};
 use num_bigint::BigInt;
 
 /// The most digits of a number that are read; more is `unsupported` (reading them costs time in their square).
-pub(super) const MAX_DIGITS: usize = 20_000;
+pub(in crate::canon) const MAX_DIGITS: usize = 20_000;
 
 /// What of a cell's text a message may show.
 pub(super) fn excerpt(text: &[u8]) -> String {
@@ -180,7 +180,7 @@ fn nibble(b: u8) -> Option<u8> {
 }
 
 /// The 16 bytes of a UUID written `8-4-4-4-12`.
-pub(super) fn uuid(text: &[u8]) -> Result<[u8; 16], Problem> {
+pub(in crate::canon) fn uuid(text: &[u8]) -> Result<[u8; 16], Problem> {
     let parse = || {
         let text = <&[u8; 36]>::try_from(text).ok()?;
         let mut bytes = [0; 16];

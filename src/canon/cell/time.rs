@@ -102,14 +102,14 @@ impl Digits<'_> {
 }
 
 /// A date as days since 1970-01-01: `2024-02-29`.
-pub(super) fn date(text: &[u8]) -> Option<i64> {
+pub(in crate::canon) fn date(text: &[u8]) -> Option<i64> {
     let mut digits = Digits(text);
     let days = digits.date()?;
     digits.0.is_empty().then_some(days)
 }
 
 /// A time of day as nanoseconds since midnight: `12:34:56.789012345`.
-pub(super) fn time(text: &[u8]) -> Option<u64> {
+pub(in crate::canon) fn time(text: &[u8]) -> Option<u64> {
     let mut digits = Digits(text);
     let nanos = digits.time()?;
     digits.0.is_empty().then_some(nanos as u64)
@@ -117,7 +117,7 @@ pub(super) fn time(text: &[u8]) -> Option<u64> {
 
 /// A point in time: `2024-02-29 12:34:56.789+0000`, with `T` or a blank between date and time, `Z` or an offset behind.
 /// Text without an offset is read only if `utc` says that UTC is meant.
-pub(super) fn timestamp(text: &[u8], utc: bool) -> Option<Timestamp> {
+pub(in crate::canon) fn timestamp(text: &[u8], utc: bool) -> Option<Timestamp> {
     let mut digits = Digits(text);
     let days = digits.date()?;
     if !(digits.accept(b' ') || digits.accept(b'T') || digits.accept(b't')) {
@@ -150,7 +150,7 @@ const NANOS: &[(&[u8], i128)] = &[
 
 /// A duration: CQL's `1y2mo3w4d5h6m7s8ms9us10ns` (also negative), or ISO 8601's `P1Y2M3DT4H5M6.7S` and `P3W`.
 /// Gives months, days and nanoseconds; none if the text has another form or a part does not fit.
-pub(super) fn duration(text: &[u8]) -> Option<(i32, i32, i64)> {
+pub(in crate::canon) fn duration(text: &[u8]) -> Option<(i32, i32, i64)> {
     let (negative, rest) = match text.strip_prefix(b"-") {
         Some(rest) => (true, rest),
         None => (false, text),

@@ -5,7 +5,7 @@ mod generate;
 mod hostile;
 mod laws;
 mod recordings;
-mod vectors;
+pub(crate) mod vectors;
 
 use super::bson::RawBson;
 use super::ejson::RawJson;

@@ -54,7 +54,8 @@ enum Format {
 
 fn files() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/canonical");
-    let mut files: Vec<PathBuf> = folder.read_dir().unwrap().map(|e| e.unwrap().path()).collect();
+    let entries = folder.read_dir().unwrap().map(|e| e.unwrap().path());
+    let mut files: Vec<PathBuf> = entries.filter(|p| p.is_file()).collect();
     files.sort();
     files
 }
@@ -158,7 +159,8 @@ fn every_tag_is_published() {
     }
 }
 
-fn cql(json: &Json) -> Value {
+/// The value that format `cql` stands for.
+pub(crate) fn cql(json: &Json) -> Value {
     let single = json
         .as_object()
         .filter(|o| o.len() == 1)

@@ -84,8 +84,7 @@ pub(super) fn prepare(
     })?;
     let inputs = namespaces.as_ref().zip(layouts.as_ref().map(Option::as_ref));
     let lanes = Pair::try_from_fn(|side| {
-        let projection = compile(&compare, side, inputs, equality, hasher)
-            .map_err(|message| SessionError::Usage(format!("compare {}: {message}", compare.name)))?;
+        let projection = compile(&compare, side, inputs, equality, hasher).map_err(SessionError::Usage)?;
         let (source, namespace) = (sources[side].clone(), namespaces[side].clone());
         Ok::<_, SessionError>(Lane {
             layout: layouts[side].clone(),
