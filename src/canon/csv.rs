@@ -6,6 +6,7 @@
 use crate::model::Problem;
 use memchr::{memchr, memchr2, memchr3};
 use smallvec::SmallVec;
+use std::collections::HashSet;
 
 /// Who wrote a file, which decides how null, text and collections are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize, clap::ValueEnum)]
@@ -317,6 +318,7 @@ impl Dialect {
         let mut cells = Cells::new();
         self.split(bytes, &mut cells)?;
         let mut names: Vec<String> = Vec::with_capacity(cells.len());
+        let mut known = HashSet::with_capacity(cells.len());
         for cell in cells {
             let text = &bytes[cell.start..cell.end];
             let text = if cell.escaped {
@@ -331,7 +333,7 @@ impl Dialect {
             }
             let name =
                 String::from_utf8(text).map_err(|_| Problem::malformed("column name is not valid UTF-8"))?;
-            if names.contains(&name) {
+            if !known.insert(name.clone()) {
                 return Err(Problem::malformed(format!("column name {name:?} comes twice")));
             }
             names.push(name);
@@ -349,7 +351,9 @@ pub fn strip_bom(bytes: &[u8]) -> Result<&[u8], Problem> {
         .iter()
         .any(|mark| bytes.starts_with(mark));
     if utf16 || bytes.iter().take(4).any(|&b| b == 0) {
-        return Err(Problem::malformed("file is UTF-16; convert it to UTF-8"));
+        return Err(Problem::malformed(
+            "zero bytes in the header: UTF-16 text, to be converted to UTF-8, or no text file at all",
+        ));
     }
     Ok(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes))
 }

@@ -4,6 +4,7 @@ use super::cell::{ColumnSpec, ColumnType, LossScan, RawCell};
 use super::csv::{Cells, Dialect};
 use super::raw::{Expect, same};
 use crate::model::{Problem, Table as CqlTable};
+use rustc_hash::FxHashMap;
 
 /// Header, types and dialect of a text file.
 #[derive(Clone, Debug)]
@@ -14,6 +15,7 @@ pub struct Layout {
     pub dialect: Dialect,
     /// The primary key, where a schema gives one.
     pub key: Vec<String>,
+    places: FxHashMap<String, usize>,
 }
 
 impl Layout {
@@ -30,6 +32,7 @@ impl Layout {
                 .cloned()
         });
         Layout {
+            places: names.iter().cloned().zip(0..).collect(),
             columns: names.into_iter().map(column).collect(),
             dialect,
             key: key.into_iter().flatten().collect(),
@@ -38,7 +41,7 @@ impl Layout {
 
     /// The column of this name.
     pub fn column(&self, name: &str) -> Option<&ColumnSpec> {
-        self.columns.iter().find(|c| c.name == name)
+        self.columns.get(*self.places.get(name)?)
     }
 
     /// Whether any column has a type.

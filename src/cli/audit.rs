@@ -2,11 +2,12 @@
 
 use super::args::{Audit, Chosen, Config as ConfigCommand, Diff, Init, Outputs, Tuning};
 use super::progress::{Signals, watch};
-use super::{Failure, output};
+use super::{Failure, output, seal};
 use crate::Pair;
 use crate::config::{Config, MAPPING, RunConfig, ScanConfig, SideConfig, TEMPLATE};
 use crate::plan::Plan;
 use crate::scan::{Choices, Session};
+use crate::source::is_stream;
 use crate::store::{create_private_dir, write_atomic};
 use crate::verdict::{DEFAULT_POLICY, Exit, Policy};
 use std::path::{Path, PathBuf};
@@ -85,9 +86,6 @@ pub(super) fn diff(args: Diff) -> Result<Exit, Failure> {
         schema: args.schema.clone(),
         ..SideConfig::at(location.clone())
     };
-    if args.stable == "-" && args.candidate == "-" {
-        return Err(Failure::new(Exit::Usage, "only one side can be standard input"));
-    }
     let mut config = Config {
         file: None,
         sides: Pair {
@@ -111,6 +109,14 @@ pub(super) fn diff(args: Diff) -> Result<Exit, Failure> {
     conduct(config, Policy::strict(), Vec::new(), &tuning, &args.outputs)
 }
 
+fn refuse_streams_twice(config: &Config) -> Result<(), Failure> {
+    let sides = config.sides.as_ref().map(|s| s.location == "-");
+    if sides.stable && sides.candidate {
+        return Err(Failure::new(Exit::Usage, "only one side can be standard input"));
+    }
+    Ok(())
+}
+
 /// The way every audit goes.
 pub(super) fn conduct(
     config: Config,
@@ -120,7 +126,8 @@ pub(super) fn conduct(
     outputs: &Outputs,
 ) -> Result<Exit, Failure> {
     let signals = Signals::listen();
-    let sinks = output::open(outputs)?;
+    refuse_streams_twice(&config)?;
+    let sinks = output::open(outputs, &output::Kept::of(&config, tuning.run_dir.as_deref()))?;
     let base = tuning.run_dir.clone().unwrap_or_else(|| config.run.dir.clone());
     create_private_dir(&base).map_err(|e| {
         Failure::new(
@@ -137,6 +144,7 @@ pub(super) fn conduct(
     let report = watch(session.stored_bytes(), &signals, |monitor| {
         session.audit(&dir, monitor, &|| signals.stop_is_final())
     })?;
+    seal::seal(&dir)?;
     output::write(sinks, &report, &dir)?;
     Ok(report.verdict.map_or(Exit::Hold, |v| v.exit()))
 }
@@ -165,7 +173,10 @@ fn begin(
         let text = std::fs::read(dir.join("plan.json")).ok()?;
         (!dir.join("report.json").exists()).then_some(serde_json::from_slice(&text).ok()?)
     };
+    // What comes through a pipe comes once: there is no second look at it, and no run to take up.
+    let streams = config.sides.as_ref().map(|s| is_stream(&s.location));
     let candidates: Vec<PathBuf> = match explicit {
+        _ if streams.stable || streams.candidate => Vec::new(),
         Some(dir) => vec![dir.to_owned()],
         None => {
             let entries = std::fs::read_dir(base).into_iter().flatten();

@@ -1,11 +1,12 @@
 //! `demo`: makes the shop, audits it, and holds what was found against what was planted.
 
 use super::args::{Demo, Outputs, Tuning};
-use super::{Failure, audit, output};
+use super::{Failure, audit, output, seal};
 use crate::config::Config;
-use crate::demo::{Planted, Shop, plant};
+use crate::demo::{CONFIG, Planted, Shop, plant};
 use crate::verdict::{Exit, Policy};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// `assay demo`.
 pub(super) fn demo(args: Demo) -> Result<Exit, Failure> {
@@ -20,9 +21,7 @@ pub(super) fn demo(args: Demo) -> Result<Exit, Failure> {
     let unwritable =
         |e: std::io::Error| Failure::new(Exit::Unwritable, format!("cannot make the demo in {shown}: {e}"));
     let run = dir.join("run");
-    if run.exists() {
-        std::fs::remove_dir_all(&run).map_err(unwritable)?;
-    }
+    make_room(dir, &run)?;
     let shop = Shop {
         orders: args.records,
         drift: args.drift,
@@ -104,4 +103,29 @@ pub(super) fn demo(args: Demo) -> Result<Exit, Failure> {
     }
     output::print(text.as_bytes())?;
     Ok(if agree { Exit::Go } else { Exit::Internal })
+}
+
+/// Takes away what an earlier demo left in `dir`; a directory that holds something of anybody else's is refused.
+fn make_room(dir: &Path, run: &Path) -> Result<(), Failure> {
+    let refuse = |what: &Path| {
+        let message = format!("{} is not the demo's; choose an empty directory", what.display());
+        Failure::new(Exit::Usage, message)
+    };
+    let config = dir.join("assay.toml");
+    let first = CONFIG.lines().next();
+    if std::fs::read_to_string(&config).is_ok_and(|text| text.lines().next() != first) {
+        return Err(refuse(&config));
+    }
+    for entry in std::fs::read_dir(run).into_iter().flatten().flatten() {
+        if !seal::belongs(&entry.file_name().to_string_lossy()) {
+            return Err(refuse(&entry.path()));
+        }
+    }
+    match std::fs::remove_dir_all(run) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            let message = format!("cannot take away {}: {e}", run.display());
+            Err(Failure::new(Exit::Unwritable, message))
+        }
+        _ => Ok(()),
+    }
 }

@@ -6,6 +6,7 @@ mod demo;
 mod explain;
 mod output;
 mod progress;
+mod seal;
 mod steps;
 
 use crate::verdict::Exit;

@@ -1,11 +1,13 @@
 //! `plan`, `scan` and `merge`: an audit in steps, for several processes.
 
-use super::args::{Chosen, Merge, Plan as PlanArgs, Scan, Tuning};
+use super::args::{Chosen, Merge, Plan as PlanArgs, Scan};
 use super::audit::{load, policy, refuse_finished};
 use super::progress::{Signals, watch};
-use super::{Failure, output};
+use super::{Failure, output, seal};
+use crate::config::Config;
 use crate::plan::Plan;
 use crate::scan::{Choices, Session};
+use crate::source::is_stream;
 use crate::store::{create_private_dir, write_atomic};
 use crate::verdict::{Exit, Policy};
 use std::path::Path;
@@ -14,6 +16,8 @@ use std::path::Path;
 pub(super) fn plan(args: PlanArgs) -> Result<Exit, Failure> {
     let _signals = Signals::listen();
     let config = load(&args.chosen, &args.tuning)?;
+    refuse_streams(&config)?;
+    output::Kept::of(&config, None).refuse(&args.output)?;
     let temp = spool()?;
     let choices = Choices {
         seed: args.tuning.seed,
@@ -42,7 +46,8 @@ pub(super) fn plan(args: PlanArgs) -> Result<Exit, Failure> {
 pub(super) fn scan(args: Scan) -> Result<Exit, Failure> {
     let signals = Signals::listen();
     let temp = spool()?;
-    let session = follow(&args.chosen, &args.tuning, &args.plan, None, temp.path())?;
+    let config = load(&args.chosen, &args.tuning)?;
+    let session = follow(config, &args.chosen, &args.plan, None, temp.path())?;
     let (i, n) = args.share;
     let done = watch(session.stored_bytes() / n as u64, &signals, |monitor| {
         session.scan_slices(&|id| id % n == i - 1, &args.parts, monitor)
@@ -53,38 +58,54 @@ pub(super) fn scan(args: Scan) -> Result<Exit, Failure> {
 /// `assay merge`.
 pub(super) fn merge(args: Merge) -> Result<Exit, Failure> {
     let signals = Signals::listen();
-    let sinks = output::open(&args.outputs)?;
-    let temp = spool()?;
-    let session = follow(
-        &args.chosen,
-        &args.tuning,
-        &args.plan,
-        args.policy.as_deref(),
-        temp.path(),
-    )?;
     let dir = args
         .tuning
         .run_dir
         .clone()
         .unwrap_or_else(|| args.parts.join("run"));
     refuse_finished(&dir)?;
+    let config = load(&args.chosen, &args.tuning)?;
+    let sinks = output::open(&args.outputs, &output::Kept::of(&config, Some(&dir)))?;
+    let temp = spool()?;
+    let session = follow(
+        config,
+        &args.chosen,
+        &args.plan,
+        args.policy.as_deref(),
+        temp.path(),
+    )?;
     create_private_dir(&dir)
         .map_err(|e| Failure::new(Exit::Unwritable, format!("cannot create {}: {e}", dir.display())))?;
     let report = watch(session.stored_bytes(), &signals, |monitor| {
         session.merge(&args.parts, &dir, monitor)
     })?;
+    seal::seal(&dir)?;
     output::write(sinks, &report, &dir)?;
     Ok(report.verdict.map_or(Exit::Hold, |v| v.exit()))
 }
 
+/// Steps read their input several times, each in its own process.
+fn refuse_streams(config: &Config) -> Result<(), Failure> {
+    for (side, config) in config.sides.as_ref().into_sides() {
+        if is_stream(&config.location) {
+            let message = format!(
+                "{side}: {} can be read only once, and plan, scan and merge read several times; write it to a file, or use audit",
+                config.location
+            );
+            return Err(Failure::new(Exit::Usage, message));
+        }
+    }
+    Ok(())
+}
+
 fn follow(
+    config: Config,
     chosen: &Chosen,
-    tuning: &Tuning,
     plan: &Path,
     policy_file: Option<&Path>,
     spool: &Path,
 ) -> Result<Session, Failure> {
-    let config = load(chosen, tuning)?;
+    refuse_streams(&config)?;
     let policy = policy(policy_file, &config)?;
     let shown = plan.display();
     let text =

@@ -92,7 +92,7 @@ pub(super) fn resolve(
             let at = said.map_or(at, |(at, _)| at);
             return Err(source.error(at, "unmapped = \"ignore\" needs a reason"));
         }
-        (Unmapped::Ignore, declared) => declared,
+        (Unmapped::Ignore | Unmapped::Report, declared) => declared,
         _ => None,
     };
     for (i, field) in resolved.iter().enumerate() {

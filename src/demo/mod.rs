@@ -3,4 +3,4 @@
 mod shop;
 mod write;
 
-pub use shop::{Planted, Shop, plant};
+pub use shop::{CONFIG, Planted, Shop, plant};

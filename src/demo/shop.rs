@@ -117,6 +117,11 @@ struct Files {
     items_csv: BufWriter<File>,
 }
 
+const SCHEMA: &str = include_str!("schema.cql");
+
+/// The configuration that maps one store to the other.
+pub const CONFIG: &str = include_str!("assay.toml");
+
 /// Writes both stores, the configuration and `planted.json` under `dir`; returns what was planted, sorted.
 pub fn plant(dir: &Path, shop: Shop) -> io::Result<Vec<Planted>> {
     let (green, blue) = (dir.join("green/shop"), dir.join("blue"));
@@ -138,8 +143,8 @@ pub fn plant(dir: &Path, shop: Shop) -> io::Result<Vec<Planted>> {
         );
         std::fs::write(green.join(format!("{name}.metadata.json")), metadata)?;
     }
-    std::fs::write(blue.join("schema.cql"), include_str!("schema.cql"))?;
-    std::fs::write(dir.join("assay.toml"), include_str!("assay.toml"))?;
+    std::fs::write(blue.join("schema.cql"), SCHEMA)?;
+    std::fs::write(dir.join("assay.toml"), CONFIG)?;
     files
         .customers_csv
         .write_all(b"customer_id,name,email,points,since\n")?;

@@ -69,62 +69,108 @@ pub struct Finding {
     pub detail: Option<String>,
 }
 
-/// Compares the records under one key. Equal records pair off; what is left over is a finding.
+/// Compares the records under one key. Equal records pair off; what is left over is a finding, and so is a key under
+/// which a side holds more than one record: it identifies none.
 pub fn classify(mut group: Group, judge: &dyn Judge) -> Option<Finding> {
-    let counts = group.records.as_ref().map(Vec::len);
+    let counts = group.records.as_ref().map(|r| r.len() as u64);
+    if counts.stable > 1 || counts.candidate > 1 {
+        let first = group.records.as_ref().map(|r| r.first().cloned());
+        pair_off(&mut group.records);
+        let same = group.records.stable.is_empty() && group.records.candidate.is_empty();
+        let mut records = group.records;
+        if same {
+            records = first.map(|r| r.into_iter().collect());
+        }
+        return duplicate(group.key, counts, same, records, judge);
+    }
     pair_off(&mut group.records);
     let Group { key, records } = group;
-    let places = records.as_ref().map(|r| r.first().map(|d| d.place.clone()));
-    let finding = |class, state, fields, detail| {
-        let keyed = records.stable.iter().chain(&records.candidate).all(|d| d.keyed);
-        Some(Finding {
-            key: key.clone(),
-            keyed,
-            class,
-            state,
-            fields,
-            places: places.clone(),
-            detail,
-        })
-    };
-    let one_sided = |side: Side, record: &Drilled| {
-        let class = match (&record.problem, record.keyed) {
-            (Some(problem), false) => class_of(problem.kind()),
-            _ if side == Side::Stable => Class::Missing,
-            _ => Class::Extra,
-        };
-        finding(
-            class,
-            State::Confirmed,
-            Vec::new(),
-            record.problem.as_ref().map(Problem::to_string),
-        )
-    };
-    match (&records.stable[..], &records.candidate[..]) {
-        ([], []) => None,
-        _ if counts.stable > 1 || counts.candidate > 1 => {
-            let detail = format!(
-                "{} records in stable, {} in candidate",
-                counts.stable, counts.candidate
-            );
-            let fields = match (records.stable.first(), records.candidate.first()) {
-                (Some(stable), Some(candidate)) => compare_fields(Pair { stable, candidate }, judge),
-                _ => Vec::new(),
+    match (
+        records.stable.into_iter().next(),
+        records.candidate.into_iter().next(),
+    ) {
+        (None, None) => None,
+        (Some(record), None) => Some(one_sided(key, Side::Stable, &record)),
+        (None, Some(record)) => Some(one_sided(key, Side::Candidate, &record)),
+        (Some(stable), Some(candidate)) => {
+            let pair = Pair {
+                stable: &stable,
+                candidate: &candidate,
             };
-            finding(Class::DuplicateKey, State::Confirmed, fields, Some(detail))
-        }
-        ([record], []) => one_sided(Side::Stable, record),
-        ([], [record]) => one_sided(Side::Candidate, record),
-        ([stable, ..], [candidate, ..]) => {
-            let fields = compare_fields(Pair { stable, candidate }, judge);
+            let fields = compare_fields(pair, judge);
             let (class, state) = summarise(&fields);
-            let whole = [stable, candidate]
-                .iter()
-                .find_map(|d| d.problem.as_ref())
-                .map(Problem::to_string);
-            finding(class, state, fields, whole)
+            let detail = [&stable, &candidate].iter().find_map(|d| d.problem.as_ref());
+            Some(Finding {
+                keyed: stable.keyed && candidate.keyed,
+                key,
+                class,
+                state,
+                fields,
+                detail: detail.map(Problem::to_string),
+                places: pair.map(|d| Some(d.place.clone())),
+            })
         }
-        _ => unreachable!("more than one record on a side was dealt with above"),
+    }
+}
+
+/// The same for more records than are looked at together: of each side their number and the first few, and whether all
+/// of them are the same on both sides.
+pub fn classify_many(
+    key: Vec<u8>,
+    counts: Pair<u64>,
+    same: bool,
+    mut first: Pair<Vec<Drilled>>,
+    judge: &dyn Judge,
+) -> Option<Finding> {
+    if !same {
+        pair_off(&mut first);
+    }
+    duplicate(key, counts, same, first, judge)
+}
+
+/// A key that is not unique; `records` are some of those that have it.
+fn duplicate(
+    key: Vec<u8>,
+    counts: Pair<u64>,
+    same: bool,
+    records: Pair<Vec<Drilled>>,
+    judge: &dyn Judge,
+) -> Option<Finding> {
+    let fields = match (records.stable.first(), records.candidate.first()) {
+        (Some(stable), Some(candidate)) if !same => compare_fields(Pair { stable, candidate }, judge),
+        _ => Vec::new(),
+    };
+    let end = if same { ", the same on both sides" } else { "" };
+    Some(Finding {
+        keyed: records.stable.iter().chain(&records.candidate).all(|d| d.keyed),
+        key,
+        class: Class::DuplicateKey,
+        state: State::Confirmed,
+        fields,
+        places: records.as_ref().map(|r| r.first().map(|d| d.place.clone())),
+        detail: Some(format!(
+            "{} records in stable, {} in candidate{end}",
+            counts.stable, counts.candidate
+        )),
+    })
+}
+
+fn one_sided(key: Vec<u8>, side: Side, record: &Drilled) -> Finding {
+    let class = match (&record.problem, record.keyed) {
+        (Some(problem), false) => class_of(problem.kind()),
+        _ if side == Side::Stable => Class::Missing,
+        _ => Class::Extra,
+    };
+    let mut places = Pair::default();
+    places[side] = Some(record.place.clone());
+    Finding {
+        key,
+        keyed: record.keyed,
+        class,
+        state: State::Confirmed,
+        fields: Vec::new(),
+        places,
+        detail: record.problem.as_ref().map(Problem::to_string),
     }
 }
 

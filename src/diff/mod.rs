@@ -4,5 +4,5 @@
 mod classify;
 mod fields;
 
-pub use classify::{Drilled, Finding, Group, Judge, Place, classify};
+pub use classify::{Drilled, Finding, Group, Judge, Place, classify, classify_many};
 pub use fields::FieldDiff;

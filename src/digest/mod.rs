@@ -7,11 +7,13 @@
 mod columns;
 mod hash;
 mod leaf;
+mod names;
 mod sketch;
 mod tree;
 
 pub use columns::{COLUMN_RANGES, Columns};
 pub use hash::{Hasher, KeyHash, RecordHash};
 pub use leaf::{LEAVES, Leaf, Leaves};
+pub use names::count_under;
 pub use sketch::{Capsule, Item, Peeled, Sketch};
 pub use tree::root;

@@ -7,6 +7,7 @@ use crate::canon::{Encoder, Flat};
 use crate::digest::{KeyHash, RecordHash};
 use crate::model::Problem;
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeMap;
 
 /// Where a value goes.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +31,9 @@ pub enum Depth {
     Tree,
 }
 
+/// Unmapped fields of one record from which on a set holds them.
+const MANY_FIELDS: usize = 256;
+
 /// Works records off, one at a time; owns the buffers, so each worker has one.
 #[derive(Debug)]
 pub struct Digester {
@@ -43,6 +47,8 @@ pub struct Digester {
     pub(super) seen: Vec<u64>,
     pub(super) unmapped_seen: Vec<u64>,
     pub(super) unmapped_bloom: u64,
+    /// The same for a record with many fields.
+    unmapped_many: FxHashSet<u64>,
     pub(super) sum: u128,
     key: Vec<u8>,
     key_hash: KeyHash,
@@ -56,7 +62,7 @@ pub struct Digester {
     pub(super) shape: Shape,
     pub(super) captured: Vec<Captured>,
     wanted: Option<FxHashSet<u64>>,
-    pub(super) reported: FxHashMap<String, u64>,
+    pub(super) reported: BTreeMap<String, u64>,
 }
 
 /// Canonical bytes that no value has: they mark a field that could not be read, so that a record with a problem never
@@ -79,6 +85,7 @@ impl Digester {
             seen: vec![0; projection.rules.len().div_ceil(64)],
             unmapped_seen: Vec::new(),
             unmapped_bloom: 0,
+            unmapped_many: FxHashSet::default(),
             sum: 0,
             key: Vec::new(),
             key_hash: KeyHash(0),
@@ -92,7 +99,7 @@ impl Digester {
             shape: Shape::default(),
             captured: Vec::new(),
             wanted: None,
-            reported: FxHashMap::default(),
+            reported: BTreeMap::new(),
         }
     }
 
@@ -152,7 +159,7 @@ impl Digester {
     }
 
     /// Unmapped fields met under `unmapped = "report"`, with how often; leaves none behind.
-    pub fn take_reported(&mut self) -> FxHashMap<String, u64> {
+    pub fn take_reported(&mut self) -> BTreeMap<String, u64> {
         std::mem::take(&mut self.reported)
     }
 
@@ -176,6 +183,9 @@ impl Digester {
         self.seen.fill(0);
         self.unmapped_seen.clear();
         self.unmapped_bloom = 0;
+        if !self.unmapped_many.is_empty() {
+            self.unmapped_many.clear();
+        }
         self.sum = 0;
         self.problem = None;
         self.null_in_key = false;
@@ -206,11 +216,23 @@ impl Digester {
     /// Whether an unmapped path was met before in this record; marks it met.
     #[inline]
     pub(super) fn meet_path(&mut self, seed: u64) -> bool {
+        if self.unmapped_seen.len() >= MANY_FIELDS {
+            return self.meet_among_many(seed);
+        }
         let bit = 1u64 << (seed & 63);
         let met = self.unmapped_bloom & bit != 0 && self.unmapped_seen.contains(&seed);
         self.unmapped_bloom |= bit;
         self.unmapped_seen.push(seed);
         met
+    }
+
+    /// The same, where a look at each field met before would take too long.
+    #[cold]
+    fn meet_among_many(&mut self, seed: u64) -> bool {
+        if self.unmapped_many.is_empty() {
+            self.unmapped_many.extend(&self.unmapped_seen);
+        }
+        !self.unmapped_many.insert(seed)
     }
 
     /// Whether the field about to be counted is the one that stood at its place in the record before.

@@ -6,6 +6,7 @@ use super::projection::Projection;
 use super::rule::{Expect, Rule, Unmapped};
 use super::shape::{Entry, Target};
 use crate::canon::{Absent, NULL, Numbers, Raw, decode, is_empty_collection, without_types};
+use crate::digest::count_under;
 use crate::model::{Problem, Value};
 
 /// What is known of a field beside its bytes, for those who look at the record in full.
@@ -246,10 +247,8 @@ impl Digester {
             return self.twice(p, None, &name, &name);
         }
         if reported {
-            *self
-                .reported
-                .entry(String::from_utf8_lossy(path).into_owned())
-                .or_default() += 1;
+            let name = String::from_utf8_lossy(path);
+            *count_under(&mut self.reported, &name, |a, b| *a += b) += 1;
             return;
         }
         self.encoder.clear();

@@ -18,7 +18,7 @@ pub use convert::{Case, Conversion, Encoding, Literal, Step, TimeUnit, Type, Typ
 pub use digester::{Depth, Digester};
 pub use model::{Compare, Declaration, Explode, Field, Spot, Spots};
 pub use names::column_path;
-pub use projection::Projection;
+pub use projection::{Projection, strayed};
 pub use rule::{Expect, Rule, Unmapped};
 pub use tolerance::Tolerance;
 

@@ -20,7 +20,7 @@ pub struct Compare {
     pub fields: Vec<Field>,
     /// What happens to other fields.
     pub unmapped: Unmapped,
-    /// Why the other fields are ignored, where they are.
+    /// Why the other fields are not compared, where they are ignored or only reported.
     pub unmapped_reason: Option<Declaration>,
     /// When numbers are equal; by the engines if not said.
     pub numbers: Option<Numbers>,

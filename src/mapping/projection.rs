@@ -33,6 +33,15 @@ pub struct Projection {
     pub(super) flat: bool,
 }
 
+fn stray_mark(side: Side) -> String {
+    format!(" ({side}, unmapped)")
+}
+
+/// The own name of a field that is compared apart because a rule has that name and reads something else on this side.
+pub fn strayed(path: &str, side: Side) -> Option<&str> {
+    path.strip_suffix(&*stray_mark(side))
+}
+
 impl Projection {
     /// Compiles rules. `key` lists canonical field names, each of which must have a rule with a path or a default;
     /// `explode` is the path of the array whose elements are the records.
@@ -119,7 +128,7 @@ impl Projection {
         if self.claimed.is_empty() || !self.claimed.contains(path) {
             return None;
         }
-        Some([path, format!(" ({}, unmapped)", self.side).as_bytes()].concat())
+        Some([path, stray_mark(self.side).as_bytes()].concat())
     }
 
     /// Whether the fields that a prefix rule names are not compared.

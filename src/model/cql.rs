@@ -179,6 +179,15 @@ enum Shape {
 }
 
 impl TypeText {
+    /// An error about this type.
+    pub(super) fn error(&self, message: String) -> SchemaError {
+        SchemaError {
+            line: self.line,
+            column: self.column,
+            message,
+        }
+    }
+
     /// Reads one type at the lexer's place.
     pub(super) fn read(lexer: &mut Lexer<'_>) -> Result<TypeText, SchemaError> {
         TypeText::read_at(lexer, 0)
@@ -266,11 +275,8 @@ impl TypeText {
             Shape::Named(keyspace, name) => match udt(keyspace.as_deref(), name) {
                 Some(found) => CqlType::Udt(found),
                 None => {
-                    return Err(SchemaError {
-                        line: self.line,
-                        column: self.column,
-                        message: format!("unknown type {name:?}; is its CREATE TYPE in the schema file?"),
-                    });
+                    let message = format!("unknown type {name:?}; is its CREATE TYPE in the schema file?");
+                    return Err(self.error(message));
                 }
             },
         })

@@ -70,6 +70,7 @@ impl Schema {
             types: &types,
             done: HashMap::new(),
             open: Vec::new(),
+            parts: HashMap::new(),
         };
         let tables = tables
             .into_iter()
@@ -130,7 +131,12 @@ struct Resolver<'a> {
     done: HashMap<TypeName, Arc<Udt>>,
     /// The types being resolved: a type that comes again contains itself.
     open: Vec<TypeName>,
+    /// How many types each user-defined type holds, those inside others counted every time.
+    parts: HashMap<*const Udt, usize>,
 }
+
+/// The most types that one type may hold, written out. A few lines can define a type of which no value could be read.
+const MAX_TYPE_PARTS: usize = 10_000;
 
 impl Resolver<'_> {
     fn ty(&mut self, keyspace: &str, text: &TypeText) -> Result<CqlType, SchemaError> {
@@ -148,6 +154,17 @@ impl Resolver<'_> {
         }
     }
 
+    /// How many types a type holds, itself included.
+    fn parts(&self, ty: &CqlType) -> usize {
+        1 + match ty {
+            CqlType::Frozen(t) | CqlType::List(t) | CqlType::Set(t) | CqlType::Vector(t, _) => self.parts(t),
+            CqlType::Map(k, v) => self.parts(k) + self.parts(v),
+            CqlType::Tuple(types) => types.iter().map(|t| self.parts(t)).sum(),
+            CqlType::Udt(udt) => self.parts.get(&Arc::as_ptr(udt)).copied().unwrap_or_default(),
+            _ => 0,
+        }
+    }
+
     fn udt(&mut self, keyspace: &str, name: &str) -> Result<Option<Arc<Udt>>, SchemaError> {
         let key = (keyspace.to_owned(), name.to_owned());
         if let Some(done) = self.done.get(&key) {
@@ -161,15 +178,23 @@ impl Resolver<'_> {
             return Ok(None);
         }
         self.open.push(key.clone());
-        let fields = fields
-            .iter()
-            .map(|(field, ty)| Ok((field.clone(), self.ty(keyspace, ty)?)))
-            .collect::<Result<_, _>>()?;
+        let mut parts = 1;
+        let mut resolved = Vec::with_capacity(fields.len());
+        for (field, text) in fields {
+            let ty = self.ty(keyspace, text)?;
+            parts += self.parts(&ty);
+            if parts > MAX_TYPE_PARTS {
+                let message = format!("type {name:?} holds more than {MAX_TYPE_PARTS} types, written out");
+                return Err(text.error(message));
+            }
+            resolved.push((field.clone(), ty));
+        }
         self.open.pop();
         let udt = Arc::new(Udt {
             name: name.to_owned(),
-            fields,
+            fields: resolved,
         });
+        self.parts.insert(Arc::as_ptr(&udt), parts);
         self.done.insert(key, udt.clone());
         Ok(Some(udt))
     }

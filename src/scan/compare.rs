@@ -6,12 +6,13 @@ use super::lane::Lane;
 use super::pass::Monitor;
 use super::reconcile::{Suspects, fetch, join};
 use super::summary::{columns, coverage, equality_box, heat, ignored, lossy, notices, tolerances};
+use super::unique::Repeated;
 use super::wire::{key_names, wire};
 use crate::Pair;
 use crate::canon::{Equality, compare_keys};
 use crate::config::SideConfig;
 use crate::diff::Finding;
-use crate::digest::{Hasher, root};
+use crate::digest::{Hasher, count_under, root};
 use crate::mapping::Compare;
 use crate::report::{Class, CompareResult, Counts, Divergence, FieldCount, Sample, State};
 use crate::store::{SortBudget, SortError, Sorter};
@@ -65,18 +66,32 @@ pub(super) fn reconcile(
     let mut tolerated = BTreeMap::<(String, String), u64>::new();
     let mut unread = scanned.tally.unread.clone();
     let aside = scanned.aside.take();
-    // Equal leaves end it, whatever was put aside.
-    if !scanned.tally.equal() {
-        let (aside, again) = match aside {
-            Some(aside) => (aside, Vec::new()),
-            None => {
-                let suspects = Suspects::find(&scanned.tally, means.hasher);
-                if matches!(suspects, Suspects::Leaves(_)) {
-                    scanned.overflowed();
-                }
-                fetch(lanes, &suspects, &means)?
+    let (aside, again) = match aside {
+        Some(aside) => (Some(aside), Vec::new()),
+        None => {
+            let (repeated, mut again) = Repeated::find(lanes, scanned.keys.take(), &means)?;
+            let mut suspects = Suspects::find(&scanned.tally, means.hasher);
+            if matches!(suspects, Suspects::Leaves(_)) {
+                scanned.overflowed();
             }
-        };
+            suspects.also(repeated);
+            // Equal leaves and no key that comes twice end it.
+            if suspects.is_empty() {
+                (None, again)
+            } else {
+                let (aside, unread) = fetch(lanes, &suspects, &means)?;
+                again.extend(unread);
+                (Some(aside), again)
+            }
+        }
+    };
+    // Trouble that only a second pass met: what it would have fetched is missing from the findings.
+    for other in again {
+        if !unread.iter().any(|u| u.side == other.side) {
+            unread.push(other);
+        }
+    }
+    if let Some(aside) = aside {
         let tally = &scanned.tally;
         let judge = MappingJudge::new(
             &prepared.compare,
@@ -84,22 +99,17 @@ pub(super) fn reconcile(
             tally.counts.as_ref().map(|c| c.guessed > 0),
             prepared.sides.as_ref().zip(lanes),
         );
-        // Trouble that only the second pass met: what it would have fetched is missing from the findings.
-        unread.extend(
-            again
-                .into_iter()
-                .filter(|a| !tally.unread.iter().any(|u| u.side == a.side)),
-        );
         let unread = Pair::from_fn(|side| unread.iter().any(|u| u.side == side));
         join(lanes, aside, &judge, &mut |mut finding| {
             doubt(&mut finding, unread);
             counts.add(finding.class, finding.state, 1);
             for field in &finding.fields {
-                *fields
-                    .entry(field.path.clone())
-                    .or_default()
-                    .entry(field.class)
-                    .or_default() += 1;
+                let by_class = count_under(&mut fields, &field.path, |others, moved| {
+                    moved
+                        .into_iter()
+                        .for_each(|(class, n)| *others.entry(class).or_default() += n);
+                });
+                *by_class.entry(field.class).or_default() += 1;
                 if let Some(reason) = &field.tolerated_by {
                     *tolerated.entry((field.path.clone(), reason.clone())).or_default() += 1;
                 }
@@ -144,7 +154,7 @@ pub(super) fn reconcile(
         heat: heat(tally),
         divergences: Sample::new(items, total),
         tolerances: tolerances(&prepared.compare, tolerated),
-        ignored: ignored(&prepared.compare),
+        ignored: ignored(&prepared.compare, tally),
         lossy: lossy(prepared, tally),
         notices: notices(prepared, tally),
     })

@@ -106,18 +106,25 @@ pub fn compile(
         }
     }
     let explode = exploded.map(str::to_owned);
-    let flat = sides[side].1.is_some();
-    if flat {
-        // Below the column that is taken apart there are paths again.
-        let inside =
-            |p: &str| exploded.is_some_and(|e| p.strip_prefix(e).is_some_and(|p| p.starts_with('.')));
-        let escaped = |p: String| if inside(&p) { p } else { column_path(&p) };
-        let path = |r: &mut Rule| r.path = r.path.take().map(escaped);
-        rules.iter_mut().for_each(path);
+    let layout = sides[side].1;
+    for path in rules.iter_mut().filter_map(|r| r.path.as_mut()) {
+        // The dots of a column's own name lead nowhere.
+        let mut columns = layout.iter().flat_map(|l| &l.columns);
+        let is_column = match path.strip_suffix('*') {
+            Some(prefix) => columns.any(|c| c.name.starts_with(prefix)),
+            None => columns.any(|c| c.name == *path),
+        };
+        if is_column {
+            *path = column_path(path);
+        }
     }
     let projection = Projection::new(side, rules, &key, explode, compare.unmapped, equality, hasher)
         .map_err(|p| at(compare.spots.of(&[]), p.to_string()))?;
-    Ok(if flat { projection.of_columns() } else { projection })
+    Ok(if layout.is_some() {
+        projection.of_columns()
+    } else {
+        projection
+    })
 }
 
 /// How a declared field is read on one side; else the key of the configuration that is wrong, and why.

@@ -5,10 +5,11 @@ use super::compare::{Means, Prepared};
 use super::merge::{Merge, Merged, Walk};
 use super::pass::{Feed, Flow, run_pass};
 use super::tally::{Part, Tally};
+use super::unique::{Keys, head};
 use crate::canon::Numbers;
 use crate::mapping::{Depth, Digester};
 use crate::plan::{Span, Strategy};
-use crate::store::{SortError, Sorted};
+use crate::store::{KeyRuns, SortError, Sorted};
 use crate::{Pair, Side};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -34,6 +35,8 @@ pub(super) struct Start<'a> {
     pub tally: Tally,
     /// What happens to records besides.
     pub keep: Keep<'a>,
+    /// Takes all keys, if they are to be told apart from what this pass reads.
+    pub keys: Option<Keys<'a>>,
     /// Why nothing is kept, if so.
     pub reason: &'static str,
 }
@@ -57,6 +60,11 @@ impl<'a> Start<'a> {
                 means.budget,
             ))
         };
+        // A merge and a spill meet keys that come twice by themselves.
+        let keys = match strategy {
+            Strategy::Auto | Strategy::Sketch => Some(Keys::new(means.dir, means.budget)),
+            Strategy::Merge | Strategy::Spill => None,
+        };
         let (tally, keep) = match strategy {
             Strategy::Auto => (Tally::new(cells), Keep::Merge(merge(), TRIAL)),
             Strategy::Merge => (Tally::without_sketch(), Keep::Merge(merge(), 0)),
@@ -70,6 +78,7 @@ impl<'a> Start<'a> {
             spans,
             tally,
             keep,
+            keys,
             reason: "asked for",
         }
     }
@@ -84,6 +93,7 @@ impl<'a> Start<'a> {
             spans,
             tally,
             keep: Keep::Nothing,
+            keys: None,
             reason: "slices are scanned apart",
         }
     }
@@ -94,6 +104,7 @@ impl<'a> Start<'a> {
             spans,
             tally,
             keep: Keep::Nothing,
+            keys: None,
             reason: "the run was resumed",
         }
     }
@@ -128,6 +139,8 @@ pub struct Scanned<'a> {
     pub tally: Tally,
     /// All records that may differ, if the pass put them aside.
     pub aside: Option<Sorted<'a>>,
+    /// All keys, if the pass kept them and put nothing aside.
+    pub keys: Option<Pair<KeyRuns<'a>>>,
     /// How differing records are found.
     pub way: Way,
     /// Why in this way.
@@ -144,6 +157,7 @@ impl<'a> Scanned<'a> {
         Scanned {
             tally,
             aside: None,
+            keys: None,
             way,
             why: format!("{reason}; {rule}"),
         }
@@ -182,6 +196,7 @@ pub(super) fn scan<'a, E: From<SortError>>(
         spans,
         mut tally,
         keep,
+        mut keys,
         reason,
     } = start;
     let mut feeds = spans.zip(lanes).map(|(spans, lane)| Feed::new(lane, spans));
@@ -226,6 +241,9 @@ pub(super) fn scan<'a, E: From<SortError>>(
                     }
                 }
                 part.count_loss(lane, &chunk, typed);
+                if sketch && let Some(keys) = &keys {
+                    keys.take(side, part.keys().map(head));
+                }
                 part.flush(side, chunk.data.len() as u64, &mut tally());
                 match &keep {
                     Keep::Merge(merge, trial) => {
@@ -242,6 +260,10 @@ pub(super) fn scan<'a, E: From<SortError>>(
             },
         );
         tally = shared.into_inner().expect("no worker panics here");
+        if tally.sketch.is_none() {
+            // The merge is to tell. Should it be given up after all, the keys are read once more.
+            keys = None;
+        }
         for worker in &mut workers {
             for side in Side::BOTH {
                 worker.parts[side].drain(side, &mut worker.digesters[side], &mut tally);
@@ -257,7 +279,11 @@ pub(super) fn scan<'a, E: From<SortError>>(
         }
         if keep.halted() || means.monitor.stopping() || ended {
             tally.unread.sort();
-            return Ok((keep.finish(tally, reason)?, remaining));
+            let mut scanned = keep.finish(tally, reason)?;
+            if scanned.aside.is_none() {
+                scanned.keys = keys.map(Keys::finish).transpose()?;
+            }
+            return Ok((scanned, remaining));
         }
     }
 }
@@ -267,6 +293,7 @@ impl<'a> Keep<'a> {
         let put_aside = |tally, aside, way, why: &str| Scanned {
             tally,
             aside: Some(aside),
+            keys: None,
             way,
             why: why.to_owned(),
         };

@@ -14,6 +14,7 @@ mod reconcile;
 mod session;
 mod summary;
 mod tally;
+mod unique;
 mod wire;
 
 pub use compare::{Means, Prepared};

@@ -5,8 +5,9 @@ use super::compare::Means;
 use super::lane::Lane;
 use super::pass::{Feed, run_pass};
 use super::tally::{Tally, Unread};
+use super::unique::{Repeated, head, leaf};
 use crate::Pair;
-use crate::diff::{Drilled, Finding, Group, Judge, Place, classify};
+use crate::diff::{Drilled, Finding, Group, Judge, Place, classify, classify_many};
 use crate::digest::{Hasher, KeyHash};
 use crate::mapping::{Depth, Digester};
 use crate::plan::Span;
@@ -24,6 +25,8 @@ pub(super) enum Suspects {
         keys: FxHashSet<KeyHash>,
         /// The leaves they lie in, as a first sieve.
         leaves: Vec<bool>,
+        /// Heads of the hashes of keys that come more than once.
+        repeated: FxHashSet<u64>,
     },
     /// Those in these leaves: the sketch could not say more.
     Leaves(Vec<bool>),
@@ -33,6 +36,14 @@ impl Suspects {
     /// What the tally says: the sketch's keys if there is one and it came apart, else the leaves.
     pub fn find(tally: &Tally, hasher: Hasher) -> Suspects {
         let leaves = tally.unequal_leaves();
+        if tally.equal() {
+            let (keys, repeated) = Default::default();
+            return Suspects::Keys {
+                keys,
+                leaves,
+                repeated,
+            };
+        }
         let Some(sketch) = tally.sketch.clone() else {
             return Suspects::Leaves(leaves);
         };
@@ -50,14 +61,50 @@ impl Suspects {
             .map(|(key, _)| hash(*key))
             .collect::<Option<FxHashSet<_>>>()
         {
-            Some(keys) => Suspects::Keys { keys, leaves },
+            Some(keys) => Suspects::Keys {
+                keys,
+                leaves,
+                repeated: FxHashSet::default(),
+            },
             None => Suspects::Leaves(leaves),
+        }
+    }
+
+    /// Suspects keys that come more than once as well.
+    pub fn also(&mut self, more: Repeated) {
+        let Repeated { heads, leaves: many } = more;
+        let mut flags = match (&mut *self, many) {
+            (Suspects::Keys { repeated, .. }, None) => {
+                *repeated = heads;
+                return;
+            }
+            (Suspects::Keys { leaves, .. } | Suspects::Leaves(leaves), many) => {
+                let mut flags = std::mem::take(leaves);
+                for (flag, more) in flags.iter_mut().zip(many.unwrap_or_default()) {
+                    *flag |= more;
+                }
+                flags
+            }
+        };
+        heads.into_iter().for_each(|head| flags[leaf(head)] = true);
+        *self = Suspects::Leaves(flags);
+    }
+
+    /// Whether nothing is suspect.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Suspects::Keys { keys, repeated, .. } => keys.is_empty() && repeated.is_empty(),
+            Suspects::Leaves(leaves) => !leaves.contains(&true),
         }
     }
 
     fn contains(&self, key: KeyHash) -> bool {
         match self {
-            Suspects::Keys { keys, leaves } => leaves[key.leaf()] && keys.contains(&key),
+            Suspects::Keys {
+                keys,
+                leaves,
+                repeated,
+            } => leaves[key.leaf()] && keys.contains(&key) || repeated.contains(&head(key)),
             Suspects::Leaves(leaves) => leaves[key.leaf()],
         }
     }
@@ -94,7 +141,7 @@ pub(super) fn fetch<'b>(
         None,
         |(digesters, batch), side, _, chunk| {
             let lane = lanes[side];
-            let with_raw = depth == Depth::Key || !lane.namespace.seekable;
+            let with_raw = !lane.namespace.seekable || depth == Depth::Key && shelf.roomy();
             lane.each_record(&chunk, &mut digesters[side], |d, raw, locator| {
                 if suspects.contains(d.key_hash()) {
                     batch.put(Met::new(side, d, locator, raw), with_raw);
@@ -113,6 +160,9 @@ pub(super) fn fetch<'b>(
 
 const BATCH_BYTES: usize = 4 << 20;
 
+/// Records under one key that are looked at together; more are looked at one by one.
+const FEW: usize = 64;
+
 /// Joins what was put aside, key by key, and hands every finding to `tell`.
 pub(super) fn join(
     lanes: Pair<&Lane>,
@@ -121,32 +171,46 @@ pub(super) fn join(
     tell: &mut dyn FnMut(Finding) -> Result<(), SortError>,
 ) -> Result<(), SortError> {
     let mut batch: Vec<Vec<Aside>> = Vec::new();
+    let mut crowd: Option<Crowd<'_>> = None;
     let (mut bytes, mut last) = (0, Vec::new());
-    loop {
-        let entry = aside
-            .next()?
-            .map(|(key, payload)| (key.to_vec(), Aside::read(payload)));
-        let ended = entry.is_none();
-        if let Some((key, record)) = entry {
-            bytes += record.raw.len() + 256;
-            if key == last && !batch.is_empty() {
-                batch.last_mut().expect("not empty").push(record);
+    while let Some((key, record)) = aside
+        .next()?
+        .map(|(key, payload)| (key.to_vec(), Aside::read(payload)))
+    {
+        let size = record.raw.len() + 256;
+        if key == last {
+            if let Some(crowd) = &mut crowd {
+                crowd.add(&record);
                 continue;
             }
-            if bytes <= BATCH_BYTES {
-                last = key;
-                batch.push(vec![record]);
+            if let Some(group) = batch.last_mut() {
+                group.push(record);
+                bytes += size;
+                if group.len() > FEW || group.len() > 4 && bytes > BATCH_BYTES {
+                    let crowded = batch.pop().unwrap_or_default();
+                    work_off(lanes, &mut batch, judge, tell)?;
+                    let crowd = crowd.insert(Crowd::new(lanes));
+                    crowded.iter().for_each(|record| crowd.add(record));
+                    bytes = 0;
+                }
                 continue;
             }
+        }
+        if let Some(finding) = crowd.take().and_then(|crowd| crowd.finish(judge)) {
+            tell(finding)?;
+        }
+        if bytes + size > BATCH_BYTES {
             work_off(lanes, &mut batch, judge, tell)?;
-            bytes = record.raw.len() + 256;
-            last = key;
-            batch.push(vec![record]);
+            bytes = 0;
         }
-        if ended {
-            return work_off(lanes, &mut batch, judge, tell);
-        }
+        bytes += size;
+        last = key;
+        batch.push(vec![record]);
     }
+    if let Some(finding) = crowd.and_then(|crowd| crowd.finish(judge)) {
+        tell(finding)?;
+    }
+    work_off(lanes, &mut batch, judge, tell)
 }
 
 fn work_off(
@@ -183,31 +247,93 @@ fn examine(
     let mut key = Vec::new();
     let mut sides: Pair<Vec<Drilled>> = Pair::default();
     for record in &records {
-        let lane = lanes[record.side];
-        let fetched;
-        let raw = if record.raw.is_empty() {
-            match lane
-                .source
-                .read_at(&lane.namespace, record.locator.offset, record.len as usize)
-            {
-                Ok(Some(bytes)) => fetched = bytes,
-                Ok(None) => return Some(lost(record, "the source cannot be read at an offset")),
-                Err(error) => return Some(lost(record, &error.to_string())),
-            }
-            &fetched[..]
-        } else {
-            &record.raw[..]
-        };
-        let digester = &mut digesters[record.side];
-        match lane.drill(raw, record.locator, record.element, digester) {
-            Some((its_key, drilled)) => {
+        match look(lanes, record, &mut digesters[record.side]) {
+            Ok((its_key, drilled)) => {
                 key = its_key;
                 sides[record.side].push(drilled);
             }
-            None => return Some(lost(record, "the record is not what it was a moment ago")),
+            Err(lost) => return Some(*lost),
         }
     }
     classify(Group { key, records: sides }, judge)
+}
+
+/// Looks at one record in full: its key, and what it holds.
+fn look(
+    lanes: Pair<&Lane>,
+    record: &Aside,
+    digester: &mut Digester,
+) -> Result<(Vec<u8>, Drilled), Box<Finding>> {
+    let lane = lanes[record.side];
+    let gone = |why: &str| Box::new(lost(record, why));
+    let fetched;
+    let raw = if record.raw.is_empty() {
+        let found = lane
+            .source
+            .read_at(&lane.namespace, record.locator.offset, record.len as usize);
+        fetched = found
+            .map_err(|e| gone(&e.to_string()))?
+            .ok_or_else(|| gone("the source cannot be read at an offset"))?;
+        &fetched[..]
+    } else {
+        &record.raw[..]
+    };
+    let drilled = lane.drill(raw, record.locator, record.element, digester);
+    drilled.ok_or_else(|| gone("the record is not what it was a moment ago"))
+}
+
+/// Records of each side of a crowd that are shown.
+const SHOWN: usize = 8;
+
+/// Very many records under one key: they are counted and summed up, and only the first are kept.
+struct Crowd<'l> {
+    lanes: Pair<&'l Lane>,
+    /// For those that are kept, and for all others.
+    digesters: Pair<(Digester, Digester)>,
+    key: Vec<u8>,
+    counts: Pair<u64>,
+    sums: Pair<u128>,
+    first: Pair<Vec<Drilled>>,
+    lost: Option<Box<Finding>>,
+}
+
+impl<'l> Crowd<'l> {
+    fn new(lanes: Pair<&'l Lane>) -> Crowd<'l> {
+        Crowd {
+            lanes,
+            digesters: lanes.map(|l| (l.digester(Depth::Tree), l.digester(Depth::Digest))),
+            key: Vec::new(),
+            counts: Pair::default(),
+            sums: Pair::default(),
+            first: Pair::default(),
+            lost: None,
+        }
+    }
+
+    fn add(&mut self, record: &Aside) {
+        let side = record.side;
+        let (tree, digest) = &mut self.digesters[side];
+        let kept = self.first[side].len() < SHOWN;
+        self.counts[side] += 1;
+        match look(self.lanes, record, if kept { tree } else { digest }) {
+            Ok((key, drilled)) => {
+                self.key = key;
+                self.sums[side] = self.sums[side].wrapping_add(drilled.record.0);
+                if kept {
+                    self.first[side].push(drilled);
+                }
+            }
+            Err(lost) => _ = self.lost.get_or_insert(lost),
+        }
+    }
+
+    fn finish(self, judge: &dyn Judge) -> Option<Finding> {
+        if let Some(lost) = self.lost {
+            return Some(*lost);
+        }
+        let same = self.counts.stable == self.counts.candidate && self.sums.stable == self.sums.candidate;
+        classify_many(self.key, self.counts, same, self.first, judge)
+    }
 }
 
 /// A suspect that could not be looked at again: unknown, and so not equal.

@@ -9,7 +9,7 @@ use crate::report::{
     ColumnHeat, Coverage, EqualityInForce, Expires, IgnoredField, LossyExport, ToleranceUsed,
 };
 use crate::source::Format;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn coverage(tally: &Tally, unread: &[Unread]) -> Coverage {
     let leaves = crate::digest::LEAVES as u64;
@@ -102,14 +102,26 @@ pub(super) fn tolerances(compare: &Compare, used: BTreeMap<(String, String), u64
     compare.fields.iter().filter_map(of).collect()
 }
 
-pub(super) fn ignored(compare: &Compare) -> Vec<IgnoredField> {
+pub(super) fn ignored(compare: &Compare, tally: &Tally) -> Vec<IgnoredField> {
     let of = |(name, declared): (&str, &crate::mapping::Declaration)| IgnoredField {
         path: name.to_owned(),
         reason: declared.reason.clone(),
         owner: declared.owner.clone(),
         expires: expiry(declared.expires.as_ref()),
     };
-    compare.ignored().map(of).collect()
+    let mut out: Vec<IgnoredField> = compare.ignored().map(of).collect();
+    if compare.unmapped_reason.is_none() {
+        let counts = tally.counts.as_ref().into_sides();
+        let met = counts.iter().flat_map(|(_, c)| c.unmapped.keys());
+        let met: BTreeSet<&String> = met.collect();
+        out.extend(met.into_iter().map(|path| IgnoredField {
+            path: path.clone(),
+            reason: String::new(),
+            owner: None,
+            expires: None,
+        }));
+    }
+    out
 }
 
 pub(super) fn lossy(prepared: &Prepared, tally: &Tally) -> Vec<LossyExport> {

@@ -2,7 +2,7 @@
 
 use super::lane::Lane;
 use crate::canon::cell::{LossScan, LossState};
-use crate::digest::{Capsule, Columns, Item, KeyHash, LEAVES, Leaves, RecordHash, Sketch};
+use crate::digest::{Capsule, Columns, Item, KeyHash, LEAVES, Leaves, RecordHash, Sketch, count_under};
 use crate::mapping::Digester;
 use crate::source::Chunk;
 use crate::{Pair, Side};
@@ -60,7 +60,7 @@ impl Counts {
         self.guessed += guessed;
         for (ours, theirs) in [(&mut self.problems, problems), (&mut self.unmapped, unmapped)] {
             for (name, n) in theirs {
-                *ours.entry(name.clone()).or_default() += n;
+                *count_under(ours, name, |a, b| *a += b) += n;
             }
         }
         self.loss.merge(loss);
@@ -200,6 +200,11 @@ impl Part {
         slot
     }
 
+    /// The hashes of the keys of the chunk at hand.
+    pub(super) fn keys(&self) -> impl Iterator<Item = KeyHash> {
+        self.keys.iter().map(|(key, _)| *key)
+    }
+
     /// Hands the records of a finished chunk of `bytes` bytes to the shared tables.
     pub fn flush(&mut self, side: Side, bytes: u64, shared: &mut Tally) {
         self.counts.bytes += bytes;
@@ -224,7 +229,7 @@ impl Part {
     /// Hands over counts and column digests; the part is empty afterwards.
     pub fn drain(&mut self, side: Side, digester: &mut Digester, shared: &mut Tally) {
         for (name, n) in digester.take_reported() {
-            *self.counts.unmapped.entry(name).or_default() += n;
+            *count_under(&mut self.counts.unmapped, &name, |a, b| *a += b) += n;
         }
         if let Some(loss) = &mut self.loss {
             self.counts.loss.merge(&loss.take_state());

@@ -28,7 +28,10 @@ pub(super) fn wire(compare: &str, key_names: &[String], finding: &Finding) -> Di
     {
         let Shown { ty, text, .. } = Shown::new(&value);
         let text = match value {
-            crate::model::Value::Text(_) => text.trim_matches('"').to_owned(),
+            crate::model::Value::Text(_) => {
+                let inner = text.strip_prefix('"').and_then(|t| t.strip_suffix('"'));
+                inner.map(str::to_owned).unwrap_or(text)
+            }
             _ => text,
         };
         key.push(KeyPart {

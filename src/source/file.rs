@@ -120,6 +120,14 @@ impl StoredFile {
         self.compression
     }
 
+    /// What tells this state of the file from a later one: size and time of change.
+    pub(super) fn stamp(&self) -> String {
+        let modified = self
+            .modified
+            .and_then(|at| at.duration_since(SystemTime::UNIX_EPOCH).ok());
+        format!("{} {}", self.size, modified.unwrap_or_default().as_nanos())
+    }
+
     /// Stored size in bytes.
     pub(super) fn size(&self) -> u64 {
         self.size
@@ -140,6 +148,11 @@ impl StoredFile {
         })?;
         Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
     }
+}
+
+/// Whether a location can be read only once: standard input, a pipe, a terminal.
+pub fn is_stream(location: &str) -> bool {
+    location == "-" || reads_once(Path::new(location)).unwrap_or(false)
 }
 
 /// Whether the path leads to something that can only be read once: a pipe, a socket, a terminal.

@@ -33,6 +33,8 @@ pub(super) struct Listing {
     pub(super) schemas: Vec<Schema>,
     /// What was left aside, and why.
     pub(super) notices: Vec<String>,
+    /// The same for what looks like data: without it the directory is not all there is.
+    pub(super) lost: Vec<String>,
 }
 
 /// Lists `dir` and its subdirectories.
@@ -115,6 +117,9 @@ impl Listing {
                         schema: has_schema,
                     }),
                 },
+                Suffix::Other if names_data(&file_name) => {
+                    self.lose(path, "it looks like data in a form that is not read")
+                }
                 Suffix::Other => self.skip(path, "not a kind of file that is read from a directory"),
             }
         }
@@ -131,7 +136,7 @@ impl Listing {
             if top {
                 self.add(&path, &name, false)?;
             } else {
-                self.skip(&path, "directories are read two levels deep");
+                self.lose(&path, "directories are read two levels deep");
             }
         }
         Ok(())
@@ -175,7 +180,7 @@ impl Listing {
             if Metadata::read(path)?.view {
                 self.skip(path, "a view has no documents of its own");
             } else {
-                self.skip(path, "its collection's .bson file is missing from the dump");
+                self.lose(path, "its collection's .bson file is missing from the dump");
             }
         }
         Ok(())
@@ -218,6 +223,11 @@ impl Listing {
         self.notices
             .push(format!("{}: left aside: {why}", Shown(&path.to_string_lossy())));
     }
+
+    fn lose(&mut self, path: &Path, why: &str) {
+        self.skip(path, why);
+        self.lost.extend(self.notices.last().cloned());
+    }
 }
 
 /// Files and subdirectories, each in order of name.
@@ -236,6 +246,16 @@ fn list(dir: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), SourceError> {
     files.sort();
     subdirectories.sort();
     Ok((files, subdirectories))
+}
+
+/// Whether a file of an unknown kind has a data file's suffix within its name, as `orders.bson.lz4` has.
+fn names_data(name: &str) -> bool {
+    let about = ["md5", "sha1", "sha256", "sha512", "asc", "sig"];
+    if about.iter().any(|suffix| name.ends_with(&format!(".{suffix}"))) {
+        return false;
+    }
+    let mut parts = name.split('.').skip(1);
+    parts.any(|part| split_name(&format!("x.{part}")).1 != Suffix::Other)
 }
 
 /// The number in `output-000001`, as dsbulk names its files.

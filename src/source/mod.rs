@@ -29,6 +29,7 @@ mod tests;
 pub use chunk::{Chunk, Position, Record};
 pub use chunks::ChunkStream;
 pub use error::{Place, SourceError, SourceErrorKind};
+pub use file::is_stream;
 pub use format::{Compression, DialectName, Engine, Format, OpenOptions};
 pub use framing::{MAX_BSON, MAX_RECORD};
 pub use namespace::{Namespace, Part, Schema};

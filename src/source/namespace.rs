@@ -26,6 +26,14 @@ pub struct Namespace {
     pub metadata: Option<String>,
 }
 
+impl Namespace {
+    /// What tells this state of its files from a later one. Of files that were copied or spooled again it is another.
+    pub fn stamp(&self) -> String {
+        let stamps: Vec<String> = self.parts.iter().map(|part| part.file.stamp()).collect();
+        stamps.join(", ")
+    }
+}
+
 /// One file of a namespace.
 #[derive(Clone, Debug)]
 pub struct Part {

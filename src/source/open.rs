@@ -27,6 +27,7 @@ pub struct FileSource {
     namespaces: Vec<Namespace>,
     schemas: Vec<Schema>,
     notices: Vec<String>,
+    lost: Vec<String>,
     chunk_bytes: usize,
 }
 
@@ -41,6 +42,7 @@ impl FileSource {
             namespaces: Vec::new(),
             schemas: Vec::new(),
             notices: Vec::new(),
+            lost: Vec::new(),
             chunk_bytes: options.chunk_bytes,
         };
         let path = Path::new(location);
@@ -77,6 +79,22 @@ impl FileSource {
     /// What was left aside and why: views, the oplog, files of other kinds. One line each.
     pub fn notices(&self) -> &[String] {
         &self.notices
+    }
+
+    /// An error if the location holds data that is in none of its namespaces: a collection without its file, a form that
+    /// is not read. Whoever compares all of it must ask.
+    pub fn whole(&self) -> Result<(), SourceError> {
+        match &self.lost[..] {
+            [] => Ok(()),
+            [first, more @ ..] => Err(SourceError::usage(
+                &self.location,
+                match more.len() {
+                    0 => format!("not all of it can be compared: {first}"),
+                    n => format!("not all of it can be compared: {first}; and {n} more"),
+                },
+                "complete the directory, move away what is no data, or say in a configuration what is compared",
+            )),
+        }
     }
 
     /// The namespace called `name`: by its full name, by a file's name, or by the last part of its name where only one
@@ -260,6 +278,7 @@ impl FileSource {
         }
         self.schemas = listing.schemas;
         self.notices = listing.notices;
+        self.lost = listing.lost;
         for found in listing.found {
             self.namespaces.push(open_found(found, options)?);
         }

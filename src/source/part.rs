@@ -76,7 +76,7 @@ fn check_lines(file: &StoredFile, head: &[u8]) -> Result<(), SourceError> {
     let line = text.split(|b| *b == b'\n').next().unwrap_or_default();
     let problem = if line.starts_with(b"[") {
         "a JSON array, where one document a line is expected"
-    } else if line.trim_ascii() == b"{" && text.len() > line.len() {
+    } else if text.len() > line.len() && open_at_end(line) {
         "a document spread over several lines, where one document a line is expected"
     } else {
         return Ok(());
@@ -84,6 +84,22 @@ fn check_lines(file: &StoredFile, head: &[u8]) -> Result<(), SourceError> {
     let advice =
         "export without --jsonArray and --pretty, or convert: jq -c '.[]?' for an array, jq -c . else";
     Err(SourceError::usage(file.shown(), problem, advice))
+}
+
+/// Whether a line opens a JSON object and leaves it open, with no text left open: as pretty printing does.
+fn open_at_end(line: &[u8]) -> bool {
+    let (mut depth, mut quoted, mut escaped) = (0i64, false, false);
+    for byte in line {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' if !quoted => depth += 1,
+            b'}' | b']' if !quoted => depth -= 1,
+            _ => {}
+        }
+    }
+    line.starts_with(b"{") && depth > 0 && !quoted
 }
 
 /// The header line with its line end.

@@ -75,6 +75,8 @@ codes! {
     Racing = "RACING", Hold;
     /// An export cannot tell the truth.
     LossyExport = "LOSSY_EXPORT", Hold;
+    /// Fields that no rule names were not compared, and nobody says why.
+    Unmapped = "UNMAPPED", Hold;
     /// An ignored field's declaration has ended.
     IgnoreExpired = "IGNORE_EXPIRED", Hold;
     /// A tolerance's declaration has ended.

@@ -216,6 +216,11 @@ pub(super) fn declarations(compare: &CompareEvidence, now: Timestamp, about: &mu
                     &at,
                 );
             }
+            _ if ignored.reason.is_empty() => about.add(
+                Code::Unmapped,
+                format!("{} is named by no rule and was not compared", ignored.path),
+                &at,
+            ),
             _ => about.add(
                 Code::Ignored,
                 format!("{} is not compared: {}", ignored.path, ignored.reason),

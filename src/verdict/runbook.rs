@@ -95,6 +95,11 @@ impl Code {
                 "An allowance in the policy has ended; it no longer covers anything. Remove it, or renew its date \
                  with its owner's consent."
             }
+            Code::Unmapped => {
+                "Fields were met that no rule of the mapping names, and under `unmapped = \"report\"` they were counted and \
+                 not compared. Nothing is known about them. Write rules for them, compare them as they are with \
+                 `unmapped = \"compare\"`, or give the compare a `reason` why they do not matter."
+            }
             Code::Undated => {
                 "The evidence does not say when it was gathered, so its age cannot be judged. The run was not \
                  finished or the report was edited. Run the audit again."

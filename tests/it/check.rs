@@ -251,7 +251,10 @@ fn a_name_that_is_taken_is_an_error() {
     let fields = "[[compare.field]]\nname = \"v\"\nstable = \"old\"\n";
     let mapped = Mapped::new(("t.ndjson", documents), ("t.ndjson", rows), fields);
     let ended = mapped.check(&[]).expect(64);
-    ended.says(&["field \"v (stable, unmapped)\" is in stable only; map it, or ignore it with a reason"]);
+    ended.says(&[
+        "assay.toml:10:1:",
+        "field \"v\": stable has a field of that name besides \"old\"",
+    ]);
 }
 
 #[test]

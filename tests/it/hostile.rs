@@ -1,7 +1,7 @@
 //! Input that is broken or odd: a documented exit code, a message that says where, and never GO.
 
 use crate::bson::{Bson, document, int, nested, null, text};
-use crate::support::{Diffed, diff, put, temp, verdict_of};
+use crate::support::{Diffed, audited, diff, put, temp, verdict_of};
 use std::io::Write;
 
 /// Compares `bad` with `good` both ways; neither may be GO, end in a panic, or leave out where the trouble is.
@@ -332,4 +332,166 @@ fn ragged_and_broken_rows_are_said() {
             "{line}"
         );
     }
+}
+
+/// Work that grows with the square of a record's fields, or with its nesting, would stop an audit.
+#[test]
+fn wide_and_wrapped_records_take_no_longer_than_they_are_long() {
+    let wide = |last: i32| {
+        let names: Vec<String> = (0..40_000).map(|i| format!("f{i}")).collect();
+        let mut fields: Vec<(&str, Bson)> = vec![("_id", int(1))];
+        fields.extend(names.iter().map(|n| (n.as_str(), int(last))));
+        document(&fields)
+    };
+    assert_eq!(verdict_of("bson", &wide(1), &wide(2), &[]), "NO_GO");
+    let columns = |last: &str| {
+        let mut text = "id".to_owned();
+        (0..20_000).for_each(|i| text.push_str(&format!(",c{i}")));
+        text.push_str("\n1");
+        (0..20_000).for_each(|_| text.push_str(last));
+        text + "\n"
+    };
+    let more = ["-k", "id"];
+    assert_eq!(
+        verdict_of("csv", columns(",x").as_bytes(), columns(",y").as_bytes(), &more),
+        "NO_GO"
+    );
+    let wrapped = |v: u8| {
+        let (open, close) = ("{\"$ref\":\"a\",\"$id\":".repeat(30_000), "}".repeat(30_000));
+        format!("{{\"_id\":\"a\",\"v\":{open}{v}{close}}}\n").into_bytes()
+    };
+    assert_eq!(verdict_of("ndjson", &wrapped(1), &wrapped(2), &[]), "NO_GO");
+}
+
+#[test]
+fn files_of_another_kind_are_said_to_be() {
+    let record = good();
+    refused(
+        "csv",
+        &record,
+        b"id,v\n1,a\n",
+        &[64],
+        &["zero bytes"],
+        &["-k", "id"],
+    );
+    let pretty = b"{ \"_id\": 1,\n  \"v\": 1 }\n";
+    refused(
+        "ndjson",
+        pretty,
+        b"{\"_id\":1}\n",
+        &[64],
+        &["several lines", "jq"],
+        &[],
+    );
+    for array in [&b"[{\"_id\":1}]\n"[..], b"[\n{\"_id\":1},\n{\"_id\":2}\n]\n"] {
+        refused("ndjson", array, b"{\"_id\":1}\n", &[64], &["array", "jq"], &[]);
+    }
+    refused("bson", b"id,v\n1,a\n", &record, &[20], &["length"], &[]);
+    refused("ndjson", &record, b"{\"_id\":1}\n", &[10], &["malformed"], &[]);
+}
+
+const STRATEGIES: [&str; 4] = ["auto", "sketch", "merge", "spill"];
+
+/// A key that is not unique identifies nothing, even where both sides hold the same records under it.
+#[test]
+fn the_same_duplicates_on_both_sides_are_said() {
+    let dir = temp();
+    let orders = [
+        "1,a\n1,a\n2,z\n3,y\n",
+        "3,y\n1,a\n2,z\n1,a\n",
+        "1,a\n1,b\n2,z\n3,y\n",
+    ];
+    for (i, rows) in orders.iter().enumerate() {
+        let reversed: String = rows.lines().rev().map(|l| format!("{l}\n")).collect();
+        let a = put(dir.path().join(format!("{i}/a/t.csv")), format!("id,v\n{rows}"));
+        for other in [*rows, &reversed] {
+            let b = put(dir.path().join(format!("{i}/b/t.csv")), format!("id,v\n{other}"));
+            for strategy in STRATEGIES {
+                let diffed = diff(&a, &b, &["-k", "id", "--strategy", strategy]);
+                assert_eq!(diffed.list(), ["duplicate_key 1 []"], "{i} {strategy} {other:?}");
+                assert_eq!(diffed.verdict(), Some("NO_GO"));
+                let detail = diffed.lines[0]["divergence"]["detail"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned();
+                assert_eq!(
+                    detail,
+                    "2 records in stable, 2 in candidate, the same on both sides"
+                );
+            }
+        }
+    }
+    let twice = after_good(&good());
+    assert_eq!(verdict_of("bson", &twice, &twice, &[]), "NO_GO");
+    // Null is a value of a key like any other.
+    assert_eq!(
+        verdict_of("csv", b"id,v\n,a\n,b\n", b"id,v\n,a\n,b\n", &["-k", "id"]),
+        "NO_GO"
+    );
+    // Keys that are too long for the sketch, with one beginning.
+    let long = |i: u32| format!("\"{}{i}\",v\n", "key ".repeat(20));
+    let rows: String = (0..500).chain([77]).map(long).collect();
+    let rows = format!("id,v\n{rows}");
+    for strategy in STRATEGIES {
+        let more = ["-k", "id", "--strategy", strategy];
+        assert_eq!(
+            verdict_of("csv", rows.as_bytes(), rows.as_bytes(), &more),
+            "NO_GO"
+        );
+    }
+}
+
+/// A key that comes very often is one finding, found in bounded time and memory.
+#[test]
+fn a_key_that_comes_very_often_is_one_finding() {
+    let dir = temp();
+    let rows = |from: u32| -> String {
+        let rows = (from..from + 20_000).map(|i| format!("1,{i}\n"));
+        "id,v\n0,x\n".to_owned() + &rows.collect::<String>() + "2,y\n"
+    };
+    let a = put(dir.path().join("a.csv"), rows(0));
+    for (b, same) in [(rows(0), true), (rows(1), false)] {
+        let b = put(dir.path().join("b.csv"), b);
+        for strategy in STRATEGIES {
+            let diffed = diff(&a, &b, &["-k", "id", "--strategy", strategy]);
+            assert_eq!(diffed.lines.len(), 1, "{strategy}");
+            let divergence = &diffed.lines[0]["divergence"];
+            let detail = divergence["detail"].as_str().unwrap();
+            assert!(
+                detail.starts_with("20000 records in stable, 20000 in candidate"),
+                "{detail}"
+            );
+            assert_eq!(detail.ends_with("the same on both sides"), same);
+            assert_eq!(
+                (divergence["class"].as_str(), diffed.end.code),
+                (Some("duplicate_key"), 10)
+            );
+        }
+    }
+}
+
+/// Fields that were only counted are not equal, unless somebody says why they do not matter.
+#[test]
+fn fields_that_are_only_reported_prove_nothing() {
+    let (a, b) = (b"id,v,w\n1,x,p\n", b"id,v,w\n1,x,q\n");
+    let found = audited("csv", a, b, "key = [\"id\"]\nunmapped = \"report\"\n");
+    found.end.expect(20).says(&["UNMAPPED", "w"]);
+    let reason = "key = [\"id\"]\nunmapped = \"report\"\nreason = \"counted elsewhere\"\n";
+    audited("csv", a, b, reason)
+        .end
+        .expect(0)
+        .says(&["w", "counted elsewhere"]);
+    let ignored = "key = [\"id\"]\nunmapped = \"ignore\"\nreason = \"counted elsewhere\"\n";
+    audited("csv", a, b, ignored)
+        .end
+        .expect(0)
+        .says(&["IGNORED", "counted elsewhere"]);
+    // Data used as field names makes no report without end.
+    let wide = |v: &str| {
+        let fields: String = (0..3000).map(|i| format!(",\"f{i:04}\":{v}")).collect();
+        format!("{{\"_id\":\"a\"{fields}}}\n")
+    };
+    let found = audited("ndjson", wide("\"a\"").as_bytes(), wide("\"b\"").as_bytes(), "");
+    let fields = &found.report.unwrap()["result"]["compares"][0]["fields"];
+    assert_eq!(fields.as_array().unwrap().len(), 1025);
 }

@@ -6,6 +6,7 @@ mod bson;
 mod check;
 mod demo;
 mod explode;
+mod files;
 mod hostile;
 mod mapping;
 mod orders;

@@ -245,3 +245,23 @@ fn a_run_that_waits_for_its_input_can_be_ended() {
         ended(child.wait_with_output().unwrap()).expect(75);
     }
 }
+
+/// What a checkpoint holds of a file that was written anew since is not used, even if its size is the same.
+#[test]
+fn a_checkpoint_of_another_state_is_not_taken_up() {
+    let dir = temp();
+    let config = shop(dir.path());
+    let run = dir.path().join("run");
+    let mut child = audit(&config, &run).spawn().unwrap();
+    wait_for(&mut child, &run, "0.part");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    std::thread::sleep(Duration::from_millis(20));
+    for name in ["customers.bson", "orders.bson"] {
+        let file = dir.path().join("shop/green/shop").join(name);
+        let bytes = std::fs::read(&file).unwrap();
+        std::fs::write(&file, bytes).unwrap();
+    }
+    ended(audit(&config, &run).output().unwrap()).expect(10);
+    assert_eq!(json(run.join("report.json"))["run"]["resumed"], 0);
+}

@@ -140,3 +140,30 @@ fn numbers_out_of_range_are_usage_errors() {
     work.run(&["audit", "--run-dir", &run, "--slices", "1000000000"])
         .expect(10);
 }
+
+/// A key that comes twice shows however the work is cut, and a part that was read of another state of a file is not used.
+#[test]
+fn slices_show_what_a_whole_shows() {
+    let work = Work::new();
+    for side in ["a", "b"] {
+        let records = (0..400)
+            .chain([5])
+            .flat_map(|i| document(&[("_id", int(i)), ("v", int(i))]));
+        put(
+            work.path().join(side).join("x.bson"),
+            records.collect::<Vec<u8>>(),
+        );
+    }
+    work.run(&["plan", "--slices", "4", "-o", &work.at("plan.json")])
+        .expect(0);
+    work.scan("plan.json").expect(0);
+    work.merge("plan.json").expect(10).says(&["duplicate_key"]);
+    // The same size, another content, a later time.
+    let file = work.path().join("a/x.bson");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let at = bytes.len() - 5;
+    bytes[at] ^= 1;
+    put(&file, bytes);
+    work.scan("plan.json").expect(0);
+    work.merge("plan.json").expect(64).says(&["another part"]);
+}

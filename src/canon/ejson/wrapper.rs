@@ -7,6 +7,30 @@ use crate::model::{Problem, Timestamp};
 use base64::Engine;
 use std::borrow::Cow;
 
+/// The names that a wrapper's fields can have.
+const NAMES: [&[u8]; 20] = [
+    b"$oid",
+    b"$numberInt",
+    b"$numberLong",
+    b"$numberDouble",
+    b"$numberDecimal",
+    b"$symbol",
+    b"$code",
+    b"$scope",
+    b"$uuid",
+    b"$date",
+    b"$binary",
+    b"$type",
+    b"$timestamp",
+    b"$regularExpression",
+    b"$regex",
+    b"$options",
+    b"$dbPointer",
+    b"$minKey",
+    b"$maxKey",
+    b"$undefined",
+];
+
 /// The fields of a small object, names unescaped.
 type Field<'a> = (Vec<u8>, RawJson<'a>);
 
@@ -48,7 +72,8 @@ fn small_object<'a>(cursor: &mut Cursor<'a>) -> Option<Vec<Field<'a>>> {
     let stop = || Problem::malformed("not a wrapper");
     cursor
         .members(|c, name| {
-            if fields.len() == 2 || name.first() != Some(&b'$') {
+            // A look at the value costs as much as the value is long: only for names that can make a wrapper.
+            if fields.len() == 2 || !NAMES.contains(&name) {
                 return Err(stop());
             }
             fields.push((name.to_vec(), c.span()?));

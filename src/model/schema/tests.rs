@@ -87,6 +87,21 @@ fn what_cannot_be_understood_is_an_error_with_its_place() {
     }
 }
 
+/// Forty lines of text that stand for a type of a trillion parts.
+#[test]
+fn a_type_that_doubles_with_every_line_is_refused() {
+    let mut text = "CREATE TYPE a0 (x int, y int);\n".to_owned();
+    for i in 1..40 {
+        let inner = i - 1;
+        text.push_str(&format!(
+            "CREATE TYPE a{i} (x frozen<a{inner}>, y frozen<a{inner}>);\n"
+        ));
+    }
+    text.push_str("CREATE TABLE t (id int PRIMARY KEY, v frozen<a39>);");
+    let error = Schema::parse(&text).unwrap_err();
+    assert!(error.message.contains("written out") && error.line > 5, "{error}");
+}
+
 proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in "(?s).{0,200}", cut in 0usize..6000) {

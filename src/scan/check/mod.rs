@@ -9,7 +9,7 @@ mod seen;
 use super::compare::Prepared;
 use super::session::Session;
 use crate::config::did_you_mean;
-use crate::mapping::{Field, Spot};
+use crate::mapping::{Field, Spot, strayed};
 use crate::{Pair, Side};
 use sample::{Sample, Shape};
 use std::fmt;
@@ -174,8 +174,17 @@ fn both_sides(findings: &mut Findings<'_>, samples: Pair<&Sample>) {
         })
     };
     for (side, sample) in samples.into_sides() {
-        for path in sample.shapes.keys() {
-            let field = field_of(path);
+        for (path, shape) in &sample.shapes {
+            let strayed = strayed(path, side);
+            let field = field_of(strayed.unwrap_or(path));
+            if let (Some(field), true) = (field, shape.unmapped) {
+                let message = format!(
+                    "field {:?}: {side} has a field of that name besides {:?}, which is mapped to it; name one of them otherwise",
+                    field.name,
+                    field.paths[side].as_deref().unwrap_or("the constant")
+                );
+                findings.say(field.spots.of(&["name"]), true, message);
+            }
             let other = samples[side.other()];
             if other.shapes.contains_key(path) || covered(path) || field.is_some() {
                 continue;

@@ -26,6 +26,8 @@ pub(super) struct Shape {
     pub(super) seen: Seen,
     /// The type that a schema declares.
     pub(super) declared: Option<CqlType>,
+    /// Whether a field that no rule names was met here.
+    pub(super) unmapped: bool,
     /// Whether what is compared has times finer than a millisecond.
     pub(super) finer_than_ms: bool,
 }
@@ -111,6 +113,7 @@ impl Sample {
             }
         }
         let shape = self.shapes.entry(field.path.clone()).or_default();
+        shape.unmapped |= field.rule.is_none();
         if shape.declared.is_none() {
             shape.seen.add(value);
         }
@@ -146,6 +149,7 @@ impl Sample {
                 continue;
             };
             let shape = self.shapes.entry(name).or_default();
+            shape.unmapped |= named.is_none();
             if let ColumnType::Cql(ty) = &column.ty {
                 shape.seen = Seen::of_cql(ty);
                 shape.declared = Some(ty.clone());

@@ -18,6 +18,11 @@ pub(super) fn discover(
     sources: &Pair<Arc<FileSource>>,
     key: &[String],
 ) -> Result<Vec<Compare>, SessionError> {
+    for (side, source) in sources.as_ref().into_sides() {
+        source
+            .whole()
+            .map_err(|source| SessionError::Source { side, source })?;
+    }
     let names = sources
         .as_ref()
         .map(|s| s.namespaces().iter().map(|n| n.name.clone()).collect::<Vec<_>>());

@@ -15,6 +15,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+/// What tells this state of both sides' files from a later one.
+fn stamp(prepared: &Prepared) -> String {
+    let stamps = prepared.lanes.as_ref().map(|lane| lane.namespace.stamp());
+    format!("{}; {}", stamps.stable, stamps.candidate)
+}
+
 impl Session {
     /// Scans the slices that `wanted` picks and writes one part per compare into `dir`.
     pub fn scan_slices(
@@ -39,7 +45,8 @@ impl Session {
             if ids.is_empty() {
                 continue;
             }
-            let name = blake3::hash(format!("{ids:?}").as_bytes()).to_hex();
+            // Of files that have changed since, nothing is taken up: what was read of them is of another state.
+            let name = blake3::hash(format!("{ids:?} of {}", stamp(prepared)).as_bytes()).to_hex();
             let path = dir.join(format!("{index}-{}.part", &name[..16]));
             let spans = Pair::from_fn(|side| self.plan.spans(index, side, wanted));
             let start = Start::slices(
@@ -139,6 +146,7 @@ impl Session {
             let path = dir.join(format!("{index}.part"));
             let cells = self.plan.compares[index].sketch_cells;
             let start = Start::whole(prepared, spans, cells, self.config.scan.strategy, &means);
+            let plan = format!("{plan} of {}", stamp(prepared));
             let (one, times) = self.scan_one(prepared, index, ids, start, &path, &plan, &means)?;
             resumed = resumed.max(times);
             if monitor.stopping() && !stop_is_final() {

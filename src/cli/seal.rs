@@ -1,0 +1,66 @@
+//! The seal of a finished run: digests of its files, so that one that was changed or cut later is noticed.
+//!
+//! A seal is no signature: whoever can write the run can write its seal. It keeps accidents from being rendered as results.
+
+use super::Failure;
+use crate::store::write_atomic;
+use crate::verdict::Exit;
+use std::fs::File;
+use std::io;
+use std::path::Path;
+
+/// The file that holds the digests, in the form that `b3sum --check` reads.
+const SEAL: &str = "digests.b3";
+
+/// What a finished run consists of.
+const FILES: [&str; 3] = ["report.json", "verdict.json", "divergences.ndjson"];
+
+/// Whether a file of a run directory is the run's own.
+pub(super) fn belongs(name: &str) -> bool {
+    FILES.contains(&name)
+        || [SEAL, "plan.json"].contains(&name)
+        || name.ends_with(".part")
+        || name.starts_with(".assay-")
+}
+
+/// Seals a run that has just been finished.
+pub(super) fn seal(run: &Path) -> Result<(), Failure> {
+    let path = run.join(SEAL);
+    lines(run)
+        .and_then(|lines| write_atomic(&path, |out| out.write_all(lines.as_bytes())))
+        .map_err(|e| Failure::new(Exit::Unwritable, format!("cannot write {}: {e}", path.display())))
+}
+
+/// Makes sure that a finished run is as it was sealed.
+pub(super) fn check(run: &Path) -> Result<(), Failure> {
+    let (shown, path) = (run.display(), run.join(SEAL));
+    let refuse = |what: String| {
+        let message = format!("{shown} holds no finished run: {what}; audit again into another directory");
+        Failure::new(Exit::Usage, message)
+    };
+    let sealed =
+        std::fs::read_to_string(&path).map_err(|e| refuse(format!("cannot read {}: {e}", path.display())))?;
+    let found = lines(run).map_err(|e| refuse(e.to_string()))?;
+    match found.lines().find(|line| !sealed.lines().any(|s| s == *line)) {
+        None => Ok(()),
+        Some(line) => {
+            let name = line.rsplit(' ').next().unwrap_or_default();
+            Err(refuse(format!("{name} was changed since the run was finished")))
+        }
+    }
+}
+
+fn lines(run: &Path) -> io::Result<String> {
+    let mut out = String::new();
+    for name in FILES {
+        let path = run.join(name);
+        let digest = File::open(&path).and_then(|file| {
+            let mut hasher = blake3::Hasher::new();
+            io::copy(&mut io::BufReader::with_capacity(1 << 18, file), &mut hasher)?;
+            Ok(hasher.finalize().to_hex())
+        });
+        let digest = digest.map_err(|e| io::Error::new(e.kind(), format!("{}: {e}", path.display())))?;
+        out.push_str(&format!("{digest}  {name}\n"));
+    }
+    Ok(out)
+}
