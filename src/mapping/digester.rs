@@ -61,7 +61,6 @@ pub struct Digester {
     names: FxHashMap<u64, String>,
     pub(super) shape: Shape,
     pub(super) captured: Vec<Captured>,
-    wanted: Option<FxHashSet<u64>>,
     pub(super) reported: BTreeMap<String, u64>,
 }
 
@@ -98,7 +97,6 @@ impl Digester {
             names: FxHashMap::default(),
             shape: Shape::default(),
             captured: Vec::new(),
-            wanted: None,
             reported: BTreeMap::new(),
         }
     }
@@ -153,20 +151,15 @@ impl Digester {
         std::mem::take(&mut self.captured)
     }
 
-    /// From now on only fields with these path seeds are kept for drill-down, and those with a problem; `None`: all.
-    pub fn keep_only(&mut self, wanted: Option<FxHashSet<u64>>) {
-        self.wanted = wanted;
-    }
-
     /// Unmapped fields met under `unmapped = "report"`, with how often; leaves none behind.
     pub fn take_reported(&mut self) -> BTreeMap<String, u64> {
         std::mem::take(&mut self.reported)
     }
 
-    /// Whether the field with this path seed is kept for drill-down.
+    /// Whether fields are kept for drill-down.
     #[inline]
-    pub(super) fn keeps(&self, seed: u64) -> bool {
-        self.depth == Depth::Tree && self.wanted.as_ref().is_none_or(|w| w.contains(&seed))
+    pub(super) fn keeps_fields(&self) -> bool {
+        self.depth == Depth::Tree
     }
 
     /// Whether nothing more is wanted of this record: only the key was, and every part of it was read.

@@ -78,7 +78,7 @@ impl Digester {
         match encoded {
             Ok(value) => {
                 let mut seen = Seen::default();
-                let kept = self.keeps(p.seeds[rule]);
+                let kept = self.keeps_fields();
                 if kept {
                     seen.cell = OwnedCell::of(raw);
                 }
@@ -209,7 +209,7 @@ impl Digester {
         seen: Seen,
     ) {
         let dropped = self.sum_up(p, seed, empty_is_null);
-        if self.keeps(seed) {
+        if self.keeps_fields() {
             let bytes = self.encoder.bytes();
             let null = dropped || empty_is_null && is_empty_collection(bytes);
             let Seen {
@@ -262,7 +262,7 @@ impl Digester {
         match encoded {
             Ok(path) => {
                 let mut seen = Seen::default();
-                if self.keeps(seed) {
+                if self.keeps_fields() {
                     seen.value = raw.to_value().ok();
                     seen.cell = OwnedCell::of(raw);
                 }
