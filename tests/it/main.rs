@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod explode;
 mod files;
+mod fuzz;
 mod hostile;
 mod mapping;
 mod orders;
