@@ -41,15 +41,31 @@ pub struct Record<'a> {
 }
 
 impl Chunk {
+    /// The bytes of the record with this number in the chunk, from 0.
+    #[inline]
+    pub fn record(&self, number: usize) -> &[u8] {
+        &self.data[self.from(number)..self.ends[number]]
+    }
+
+    /// Where the record with this number stands.
+    #[inline]
+    pub fn position(&self, number: usize) -> Position {
+        Position {
+            offset: self.start.offset + self.from(number) as u64,
+            record: self.start.record + number as u64,
+        }
+    }
+
+    #[inline]
+    fn from(&self, number: usize) -> usize {
+        number.checked_sub(1).map_or(0, |before| self.ends[before])
+    }
+
     /// The records, in order.
     pub fn records(&self) -> impl Iterator<Item = Record<'_>> {
-        let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts.zip(&self.ends).enumerate().map(|(i, (from, to))| Record {
-            bytes: &self.data[from..*to],
-            at: Position {
-                offset: self.start.offset + from as u64,
-                record: self.start.record + i as u64,
-            },
+        (0..self.ends.len()).map(|number| Record {
+            bytes: self.record(number),
+            at: self.position(number),
         })
     }
 

@@ -58,6 +58,19 @@ pub enum SourceErrorKind {
     Io,
 }
 
+/// In which way a server failed, and so whether to try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Failure {
+    /// It does not know us, or we may not do this. Trying again is of no use.
+    Denied,
+    /// It cannot do this, or not in this way. Trying again is of no use.
+    Refused,
+    /// It has too much to do or took too long. Worth another try, later and with less.
+    Overload,
+    /// It was not reached, or the connection broke. Worth another try.
+    Network,
+}
+
 /// Why a source cannot be opened or read. Cloneable, so that a broken stream can keep saying why it is broken.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -90,6 +103,20 @@ pub enum SourceError {
     Changed {
         /// The file as the user knows it.
         file: Arc<str>,
+    },
+    /// A server refused or failed, or could not be reached.
+    #[error("{}: cannot {action}: {problem}; {advice}", Shown(.location))]
+    Server {
+        /// The server and namespace, without secrets.
+        location: Arc<str>,
+        /// What was attempted, as a verb: `connect`, `read the range after …`.
+        action: String,
+        /// What the server or the network said.
+        problem: String,
+        /// What to try.
+        advice: String,
+        /// What kind of failure it is.
+        failure: Failure,
     },
     /// The request cannot be met as made.
     #[error("{}: {problem}; {advice}", Shown(.location))]
@@ -126,6 +153,11 @@ impl SourceError {
             },
             SourceError::Corrupt { .. } | SourceError::Changed { .. } => SourceErrorKind::Corrupt,
             SourceError::Usage { .. } => SourceErrorKind::Usage,
+            SourceError::Server { failure, .. } => match failure {
+                Failure::Denied => SourceErrorKind::Permission,
+                Failure::Refused => SourceErrorKind::Usage,
+                Failure::Overload | Failure::Network => SourceErrorKind::Io,
+            },
             SourceError::Namespace { .. } => SourceErrorKind::NotFound,
         }
     }

@@ -17,6 +17,7 @@ mod file;
 mod format;
 mod framing;
 mod input;
+pub mod live;
 mod locate;
 mod namespace;
 mod open;
@@ -28,7 +29,7 @@ mod tests;
 
 pub use chunk::{Chunk, Position, Record};
 pub use chunks::ChunkStream;
-pub use error::{Place, SourceError, SourceErrorKind};
+pub use error::{Failure, Place, SourceError, SourceErrorKind};
 pub use file::is_stream;
 pub use format::{Compression, DialectName, Engine, Format, OpenOptions};
 pub use framing::{MAX_BSON, MAX_RECORD};

@@ -1,0 +1,34 @@
+//! What is asked of a live store, and what it answers.
+
+use crate::model::Value;
+use serde::{Deserialize, Serialize};
+
+/// A stretch of a namespace in the store's own order: what comes after `after`, up to and including `to`. Without a bound
+/// it is open on that side. Bounds are text that people can read: for MongoDB canonical Extended JSON of the `_id`, for
+/// Cassandra and ScyllaDB a token.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Range {
+    /// The last place before it.
+    pub after: Option<String>,
+    /// The last place in it.
+    pub to: Option<String>,
+}
+
+/// Whole records in the order in which the server sent them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Page {
+    /// The records' bytes, end to end: BSON documents, or rows of native CQL cells.
+    pub data: Vec<u8>,
+    /// Where each record ends in `data`.
+    pub ends: Vec<usize>,
+}
+
+/// One part of a key, as a side holds it: the path of the field, and its value.
+#[derive(Clone, Debug)]
+pub struct KeyPart {
+    /// The field's path on this side: `_id`, a column's name.
+    pub path: String,
+    /// Its value.
+    pub value: Value,
+}
