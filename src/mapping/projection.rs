@@ -136,6 +136,25 @@ impl Projection {
         self.rules[rule].ignore || self.rules[rule].expect.is_some()
     }
 
+    /// Whether both projections make the same of the same record, as long as nothing is wrong with it: every field is
+    /// taken under its own name, as it stands. False if in doubt.
+    pub fn reads_like(&self, other: &Projection) -> bool {
+        let simple = |p: &Projection| p.explode.is_none() && p.unmapped != Unmapped::Report;
+        let own_name = |r: &Rule| r.path.as_ref() == Some(&r.name) && r.convert.is_identity();
+        let alone = |r: &Rule| own_name(r) && r.default.is_none() && r.expect.is_none();
+        let alike = |(a, b): (&Rule, &Rule)| {
+            alone(a)
+                && alone(b)
+                && (&a.name, a.ignore, a.empty_is_null) == (&b.name, b.ignore, b.empty_is_null)
+        };
+        simple(self)
+            && simple(other)
+            && (self.unmapped, self.flat, self.equality) == (other.unmapped, other.flat, other.equality)
+            && self.rules.len() == other.rules.len()
+            && self.rules.iter().zip(&other.rules).all(alike)
+            && self.key_position == other.key_position
+    }
+
     /// The side this projection reads.
     pub fn side(&self) -> Side {
         self.side

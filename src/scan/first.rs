@@ -2,9 +2,11 @@
 
 use super::aside::{Batch, Met, Shelf};
 use super::compare::{Means, Prepared};
+use super::lane::{Lane, Locator};
 use super::merge::{Merge, Merged, Walk};
-use super::pass::{Feed, Flow, run_pass};
+use super::pass::{Feed, Flow, Load, run_pass};
 use super::tally::{Part, Tally};
+use super::twins::{self, side_by_side};
 use super::unique::{Keys, head};
 use crate::canon::Numbers;
 use crate::mapping::{Depth, Digester};
@@ -179,6 +181,8 @@ const SECOND_PASS: &str = "records of differing leaves are read again and joined
 struct Worker {
     digesters: Pair<Digester>,
     parts: Pair<Part>,
+    /// What both sides hold alike.
+    twins: Part,
     batch: Batch,
 }
 
@@ -203,10 +207,15 @@ pub(super) fn scan<'a, E: From<SortError>>(
     let worker = |_| Worker {
         digesters: lanes.map(|l| l.digester(Depth::Digest)),
         parts: Pair::default(),
+        twins: Part::default(),
         batch: Batch::default(),
     };
     let mut workers: Vec<Worker> = (0..means.threads).map(worker).collect();
     let typed = prepared.equality.numbers == Numbers::Typed;
+    let pairing = Pairing {
+        paired: lanes.stable.reads_like(lanes.candidate) && !matches!(keep, Keep::Spill(_)),
+        keep: &keep,
+    };
     loop {
         let until = Instant::now() + interval;
         let shared = Mutex::new(tally);
@@ -214,41 +223,36 @@ pub(super) fn scan<'a, E: From<SortError>>(
             &mut feeds,
             &mut workers,
             means.monitor,
-            &keep,
+            &pairing,
             Some(until),
-            |worker, side, number, chunk| {
-                let lane = lanes[side];
-                let (digester, part) = (&mut worker.digesters[side], &mut worker.parts[side]);
+            |worker, load| {
                 let tally = || shared.lock().expect("no worker panics here");
                 // Once the sketch is gone it does not come back.
                 let sketch = tally().sketch.is_some();
-                let mut walk = None;
-                match &keep {
-                    Keep::Merge(merge, _) if merge.active() => {
-                        let walk = walk.insert(Walk::over(&chunk));
-                        lane.each_record(&chunk, digester, |d, raw, at| {
-                            part.add(d, sketch);
-                            walk.add(&chunk, d, at, raw.len());
-                        });
+                let merging = matches!(&keep, Keep::Merge(merge, _) if merge.active());
+                let mut walks = load.as_ref().map(|chunk| {
+                    chunk
+                        .as_ref()
+                        .filter(|_| merging)
+                        .map(|(_, chunk)| Walk::over(chunk))
+                });
+                let lead = worker.work_off(lanes, &load, &mut walks, sketch, matches!(keep, Keep::Spill(_)));
+                for (side, chunk) in load.as_ref().into_sides() {
+                    let Some((_, chunk)) = chunk else { continue };
+                    let part = &mut worker.parts[side];
+                    part.count_loss(lanes[side], chunk, typed);
+                    if sketch && let Some(keys) = &keys {
+                        keys.take(side, part.keys().chain(worker.twins.keys()).map(head));
                     }
-                    Keep::Spill(_) => lane.each_record(&chunk, digester, |d, raw, at| {
-                        part.add(d, sketch);
-                        let with_raw = !lane.namespace.seekable;
-                        worker.batch.put(Met::new(side, d, at, raw), with_raw);
-                    }),
-                    Keep::Merge(..) | Keep::Nothing => {
-                        lane.each_record(&chunk, digester, |d, _, _| part.add(d, sketch));
-                    }
+                    part.flush(side, chunk.data.len() as u64, &mut tally());
                 }
-                part.count_loss(lane, &chunk, typed);
-                if sketch && let Some(keys) = &keys {
-                    keys.take(side, part.keys().map(head));
-                }
-                part.flush(side, chunk.data.len() as u64, &mut tally());
+                worker.twins.flush_twins(&mut tally());
                 match &keep {
                     Keep::Merge(merge, trial) => {
-                        if let Some(walk) = walk {
-                            merge.take(side, number, walk.finish(chunk));
+                        for (side, (chunk, walk)) in load.zip(walks).into_sides() {
+                            if let (Some((number, chunk)), Some(walk)) = (chunk, walk) {
+                                merge.take(side, number, walk.finish(chunk));
+                            }
                         }
                         if merge.proven(*trial) {
                             tally().sketch = None;
@@ -257,6 +261,7 @@ pub(super) fn scan<'a, E: From<SortError>>(
                     Keep::Spill(shelf) => shelf.take(&mut worker.batch),
                     Keep::Nothing => {}
                 }
+                lead
             },
         );
         tally = shared.into_inner().expect("no worker panics here");
@@ -268,6 +273,7 @@ pub(super) fn scan<'a, E: From<SortError>>(
             for side in Side::BOTH {
                 worker.parts[side].drain(side, &mut worker.digesters[side], &mut tally);
             }
+            worker.twins.drain_twins(&mut tally);
         }
         for (_, feed) in feeds.as_mut().into_sides() {
             tally.unread.extend(feed.unread.take());
@@ -288,7 +294,110 @@ pub(super) fn scan<'a, E: From<SortError>>(
     }
 }
 
+impl Worker {
+    /// Counts in the records of a load, and gives them to the walks or puts them into the batch. Returns by how much the
+    /// stable chunk reaches further, if that is known.
+    fn work_off(
+        &mut self,
+        lanes: Pair<&Lane>,
+        load: &Load,
+        walks: &mut Pair<Option<Walk>>,
+        sketch: bool,
+        spill: bool,
+    ) -> Option<i64> {
+        let Worker {
+            digesters,
+            parts,
+            twins,
+            batch,
+        } = self;
+        let chunks = load.as_ref().map(|chunk| chunk.as_ref().map(|(_, chunk)| chunk));
+        let mut one =
+            |side: Side, number: usize, digesters: &mut Pair<Digester>, walks: &mut Pair<Option<Walk>>| {
+                let (lane, chunk) = (lanes[side], chunks[side].expect("a record of it was met"));
+                let (part, walk) = (&mut parts[side], &mut walks[side]);
+                lane.project(chunk, number, &mut digesters[side], &mut |d, raw, at| {
+                    part.add(d, sketch);
+                    if let Some(walk) = walk {
+                        walk.add(chunk, d, at, raw.len());
+                    } else if spill {
+                        batch.put(Met::new(side, d, at, raw), !lane.namespace.seekable);
+                    }
+                });
+            };
+        let (Some(stable), Some(candidate)) = (chunks.stable, chunks.candidate) else {
+            for side in Side::BOTH {
+                let records = chunks[side].map_or(0, |chunk| chunk.ends.len());
+                (0..records).for_each(|number| one(side, number, digesters, walks));
+            }
+            return None;
+        };
+        side_by_side(stable, candidate, |next| match next {
+            twins::Next::One(side, number) => one(side, number, digesters, walks),
+            twins::Next::Twins(ours, theirs) => {
+                let mut sound = true;
+                lanes
+                    .stable
+                    .project(stable, ours, &mut digesters.stable, &mut |d, raw, at| {
+                        // What is wrong with a record is told of each side.
+                        sound = d.problem().is_none();
+                        if sound {
+                            twins.add(d, false);
+                            if let Some(walk) = &mut walks.stable {
+                                walk.add(stable, d, at, raw.len());
+                            }
+                            if let Some(walk) = &mut walks.candidate {
+                                walk.add(candidate, d, Locator::of(candidate, theirs), raw.len());
+                            }
+                        }
+                    });
+                if !sound {
+                    one(Side::Stable, ours, digesters, walks);
+                    one(Side::Candidate, theirs, digesters, walks);
+                }
+            }
+        })
+    }
+}
+
+/// A pass that keeps what it meets, by pairs of chunks where both sides read alike.
+struct Pairing<'k, 'a> {
+    paired: bool,
+    keep: &'k Keep<'a>,
+}
+
+impl Flow for Pairing<'_, '_> {
+    fn admits(&self, side: Side, read: u64, patience: Duration) -> bool {
+        match self.keep {
+            Keep::Merge(merge, _) => merge.admits(side, read, patience),
+            Keep::Nothing | Keep::Spill(_) => true,
+        }
+    }
+
+    fn ended(&self, side: Side, read: u64) {
+        if let Keep::Merge(merge, _) = self.keep {
+            merge.ended(side, read);
+        }
+    }
+
+    fn halted(&self) -> bool {
+        self.keep.halted()
+    }
+
+    fn paired(&self) -> bool {
+        self.paired
+    }
+}
+
 impl<'a> Keep<'a> {
+    fn halted(&self) -> bool {
+        match self {
+            Keep::Nothing => false,
+            Keep::Merge(merge, _) => merge.halted(),
+            Keep::Spill(shelf) => shelf.halted(),
+        }
+    }
+
     fn finish(self, tally: Tally, reason: &str) -> Result<Scanned<'a>, SortError> {
         let put_aside = |tally, aside, way, why: &str| Scanned {
             tally,
@@ -315,28 +424,5 @@ impl<'a> Keep<'a> {
                 Merged::GivenUp(reason) => Scanned::by_hash(tally, &reason),
             },
         })
-    }
-}
-
-impl Flow for Keep<'_> {
-    fn admits(&self, side: Side, read: u64, patience: Duration) -> bool {
-        match self {
-            Keep::Merge(merge, _) => merge.admits(side, read, patience),
-            Keep::Nothing | Keep::Spill(_) => true,
-        }
-    }
-
-    fn ended(&self, side: Side, read: u64) {
-        if let Keep::Merge(merge, _) = self {
-            merge.ended(side, read);
-        }
-    }
-
-    fn halted(&self) -> bool {
-        match self {
-            Keep::Nothing => false,
-            Keep::Merge(merge, _) => merge.halted(),
-            Keep::Spill(shelf) => shelf.halted(),
-        }
     }
 }

@@ -39,6 +39,21 @@ pub struct Locator {
     pub in_file: u64,
 }
 
+impl Locator {
+    /// The place of the raw record with this number in `chunk`.
+    pub fn of(chunk: &Chunk, number: usize) -> Locator {
+        let at = chunk.position(number);
+        Locator {
+            offset: at.offset,
+            number: at.record,
+            part: chunk.part as u32,
+            in_file: chunk
+                .file_offset
+                .map_or(at.offset, |start| start + at.offset - chunk.start.offset),
+        }
+    }
+}
+
 impl Lane {
     /// Streams a span of the namespace.
     pub fn chunks(&self, span: Span) -> Result<ChunkStream, SourceError> {
@@ -57,25 +72,38 @@ impl Lane {
         digester: &mut Digester,
         mut visit: impl FnMut(&mut Digester, &[u8], Locator),
     ) {
-        for record in chunk.records() {
-            if let Some(raw) = self.raw(record.bytes) {
-                let Position {
-                    offset,
-                    record: number,
-                } = record.at;
-                let in_file = chunk
-                    .file_offset
-                    .map_or(offset, |start| start + offset - chunk.start.offset);
-                let locator = Locator {
-                    offset,
-                    number,
-                    part: chunk.part as u32,
-                    in_file,
-                };
-                self.projection
-                    .project(raw, offset, digester, &mut |d| visit(d, record.bytes, locator));
-            }
+        for number in 0..chunk.ends.len() {
+            self.project(chunk, number, digester, &mut visit);
         }
+    }
+
+    /// The same for one raw record of a chunk: one, none if the line is blank, or many under `explode`.
+    #[inline]
+    pub fn project(
+        &self,
+        chunk: &Chunk,
+        number: usize,
+        digester: &mut Digester,
+        visit: &mut impl FnMut(&mut Digester, &[u8], Locator),
+    ) {
+        let bytes = chunk.record(number);
+        if let Some(raw) = self.raw(bytes) {
+            let at = Locator::of(chunk, number);
+            self.projection
+                .project(raw, at.offset, digester, &mut |d| visit(d, bytes, at));
+        }
+    }
+
+    /// Whether both lanes make the same of the same bytes, as long as nothing is wrong with them, and one record of each.
+    pub fn reads_like(&self, other: &Lane) -> bool {
+        let layouts = match (&self.layout, &other.layout) {
+            (None, None) => true,
+            (Some(a), Some(b)) => a.columns == b.columns && a.dialect == b.dialect,
+            _ => false,
+        };
+        layouts
+            && self.namespace.format == other.namespace.format
+            && self.projection.reads_like(&other.projection)
     }
 
     /// The record in `bytes`; `None` for a blank line.

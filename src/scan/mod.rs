@@ -14,6 +14,7 @@ mod reconcile;
 mod session;
 mod summary;
 mod tally;
+mod twins;
 mod unique;
 mod wire;
 
@@ -21,6 +22,6 @@ pub use compare::{Means, Prepared};
 pub use compile::{compile, equality_for};
 pub use first::{Scanned, Way};
 pub use lane::{Lane, Locator};
-pub use pass::{Feed, Flow, Monitor, run_pass};
+pub use pass::{Feed, Flow, Load, Monitor, run_pass};
 pub use session::{Choices, Session, SessionError};
 pub use tally::{Counts, Part, Tally, Unread};

@@ -1,4 +1,5 @@
-//! One pass over both sides: each worker reads a chunk of the side that is behind, works it off, and reads the next.
+//! One pass over both sides: each worker reads a chunk of the side that is behind, or one of each side, works them off,
+//! and reads on.
 
 use super::lane::Lane;
 use super::tally::Unread;
@@ -37,6 +38,11 @@ pub trait Flow: Sync {
 
     /// Whether reading on has become useless.
     fn halted(&self) -> bool {
+        false
+    }
+
+    /// Whether workers want a chunk of each side at a time, about the same stretch of both.
+    fn paired(&self) -> bool {
         false
     }
 }
@@ -116,22 +122,35 @@ impl<'l> Feed<'l> {
     }
 }
 
-/// Reads both feeds until they end, the monitor or the flow says stop, or `until` is over, and gives every chunk, with its
-/// number within its side, to the worker that read it. Returns when all chunks are worked off; feeds and workers can go
-/// on in another call.
+/// What a worker takes at a time: of a side, or of both, a chunk and its number within the side.
+pub type Load = Pair<Option<(u64, Chunk)>>;
+
+/// The chunks of a load, with their sides.
+pub fn chunks(load: Load) -> impl Iterator<Item = (Side, Chunk)> {
+    load.into_sides()
+        .into_iter()
+        .filter_map(|(side, chunk)| chunk.map(|(_, chunk)| (side, chunk)))
+}
+
+/// Reads both feeds until they end, the monitor or the flow says stop, or `until` is over, and gives every chunk to the
+/// worker that read it. Returns when all chunks are worked off; feeds and workers can go on in another call.
+///
+/// `each` returns by how many bytes the stable chunk of its load reached further than the candidate's, if it knows: the
+/// pairs to come are put right by it.
 pub fn run_pass<W: Send>(
     feeds: &mut Pair<Feed<'_>>,
     workers: &mut [W],
     monitor: &Monitor,
     flow: &impl Flow,
     until: Option<Instant>,
-    each: impl Fn(&mut W, Side, u64, Chunk) + Sync,
+    each: impl Fn(&mut W, Load) -> Option<i64> + Sync,
 ) {
     let going = || !monitor.stopping() && !flow.halted() && until.is_none_or(|t| Instant::now() < t);
     let desk = Desk {
         read: feeds.as_ref().map(|feed| AtomicU64::new(feed.read)),
         ended: feeds.as_ref().map(|feed| AtomicBool::new(feed.ended())),
         feeds: feeds.as_mut().map(Mutex::new),
+        lead: Mutex::new(Lead::default()),
         flow,
     };
     for side in Side::BOTH {
@@ -144,11 +163,18 @@ pub fn run_pass<W: Send>(
             let (desk, each, going) = (&desk, &each, &going);
             pool.spawn(move |_| {
                 while going() {
-                    match desk.next_chunk() {
-                        Next::Chunk(side, number, chunk) => {
-                            let bytes = chunk.data.len() as u64;
-                            each(worker, side, number, chunk);
-                            monitor.bytes.fetch_add(bytes, Ordering::Relaxed);
+                    match desk.next() {
+                        Next::Load(load, turn) => {
+                            let bytes: usize = load
+                                .as_ref()
+                                .into_sides()
+                                .iter()
+                                .filter_map(|(_, chunk)| chunk.as_ref().map(|(_, chunk)| chunk.data.len()))
+                                .sum();
+                            if let Some(bytes) = each(worker, load) {
+                                desk.lead.lock().expect(POISONED).hear(turn, bytes);
+                            }
+                            monitor.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
                         }
                         Next::Later => {}
                         Next::End => break,
@@ -165,18 +191,95 @@ struct Desk<'f, 'l, F> {
     /// Chunks read of each side.
     read: Pair<AtomicU64>,
     ended: Pair<AtomicBool>,
+    lead: Mutex<Lead>,
     flow: &'f F,
 }
 
 enum Next {
-    Chunk(Side, u64, Chunk),
+    /// Chunks, and the turn in which they were read.
+    Load(Load, u64),
     /// Nothing may be read just now.
     Later,
     /// Both sides have ended.
     End,
 }
 
+/// How far the stable side is ahead of the candidate, in bytes.
+#[derive(Default)]
+struct Lead {
+    bytes: i64,
+    /// The size of the last chunk.
+    chunk: i64,
+    /// Counts the chunks that were read alone: what is said of a pair that was read before the last one is out of date.
+    turn: u64,
+}
+
+impl Lead {
+    fn advance(&mut self, side: Side, chunk: &Chunk) {
+        self.chunk = chunk.data.len() as i64;
+        self.bytes += match side {
+            Side::Stable => self.chunk,
+            Side::Candidate => -self.chunk,
+        };
+    }
+
+    fn hear(&mut self, turn: u64, bytes: i64) {
+        if turn == self.turn {
+            self.bytes = bytes;
+        }
+    }
+
+    /// The side of which a chunk is to be read alone, if the sides have come apart by more than half of one.
+    fn behind(&self) -> Option<Side> {
+        match self.bytes {
+            lead if lead > self.chunk / 2 => Some(Side::Candidate),
+            lead if lead < -self.chunk / 2 => Some(Side::Stable),
+            _ => None,
+        }
+    }
+}
+
 impl<F: Flow> Desk<'_, '_, F> {
+    fn next(&self) -> Next {
+        if self.flow.paired()
+            && let Some(load) = self.next_pair()
+        {
+            return load;
+        }
+        self.next_chunk()
+    }
+
+    /// A chunk of each side, or of the one that is behind. None if neither can be read just now.
+    fn next_pair(&self) -> Option<Next> {
+        let mut stable = self.feeds.stable.lock().expect(POISONED);
+        let behind = self.lead.lock().expect(POISONED).behind();
+        let now = Duration::ZERO;
+        let first = match behind {
+            Some(Side::Candidate) => None,
+            _ => self.read(Side::Stable, &mut stable, now).flatten(),
+        };
+        // One hand over the other: whoever comes next finds the sides at the same place.
+        let mut candidate = self.feeds.candidate.lock().expect(POISONED);
+        drop(stable);
+        let second = match behind {
+            Some(Side::Stable) => None,
+            _ => self.read(Side::Candidate, &mut candidate, now).flatten(),
+        };
+        let mut lead = self.lead.lock().expect(POISONED);
+        lead.turn += u64::from(first.is_some() != second.is_some());
+        let load = Pair {
+            stable: first,
+            candidate: second,
+        };
+        match load {
+            Pair {
+                stable: None,
+                candidate: None,
+            } => None,
+            load => Some(Next::Load(load, lead.turn)),
+        }
+    }
+
     /// The next chunk of the side that is behind; of the other, if somebody else reads that one, or may not read on.
     fn next_chunk(&self) -> Next {
         let read = self.read.as_ref().map(|r| r.load(Ordering::Relaxed));
@@ -190,11 +293,20 @@ impl<F: Flow> Desk<'_, '_, F> {
         let Some(&first) = sides.peek() else {
             return Next::End;
         };
+        let load = |side, chunk: Option<(u64, Chunk)>| match chunk {
+            Some(chunk) => {
+                self.lead.lock().expect(POISONED).turn += 1;
+                let mut load = Load::default();
+                load[side] = Some(chunk);
+                Next::Load(load, u64::MAX)
+            }
+            None => Next::Later,
+        };
         for side in sides {
             match self.feeds[side].try_lock() {
                 Ok(mut feed) => {
-                    if let Some(next) = self.read(side, &mut feed, Duration::ZERO) {
-                        return next;
+                    if let Some(chunk) = self.read(side, &mut feed, Duration::ZERO) {
+                        return load(side, chunk);
                     }
                 }
                 Err(TryLockError::WouldBlock) => {}
@@ -202,11 +314,11 @@ impl<F: Flow> Desk<'_, '_, F> {
             }
         }
         let mut feed = self.feeds[first].lock().expect(POISONED);
-        self.read(first, &mut feed, PATIENCE).unwrap_or(Next::Later)
+        load(first, self.read(first, &mut feed, PATIENCE).flatten())
     }
 
-    /// Reads on, if the flow admits it within `patience`.
-    fn read(&self, side: Side, feed: &mut Feed<'_>, patience: Duration) -> Option<Next> {
+    /// Reads on, if the flow admits it within `patience`. No chunk: the feed has ended.
+    fn read(&self, side: Side, feed: &mut Feed<'_>, patience: Duration) -> Option<Option<(u64, Chunk)>> {
         if !self.flow.admits(side, feed.read, patience) {
             return None;
         }
@@ -217,7 +329,10 @@ impl<F: Flow> Desk<'_, '_, F> {
             self.ended[side].store(true, Ordering::Relaxed);
             self.flow.ended(side, feed.read);
         }
-        Some(chunk.map_or(Next::Later, |chunk| Next::Chunk(side, number, chunk)))
+        if let Some(chunk) = &chunk {
+            self.lead.lock().expect(POISONED).advance(side, chunk);
+        }
+        Some(chunk.map(|chunk| (number, chunk)))
     }
 }
 

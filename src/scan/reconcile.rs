@@ -3,7 +3,7 @@
 use super::aside::{Aside, Batch, Met, Shelf};
 use super::compare::Means;
 use super::lane::Lane;
-use super::pass::{Feed, run_pass};
+use super::pass::{Feed, chunks, run_pass};
 use super::tally::{Tally, Unread};
 use super::unique::{Repeated, head, leaf};
 use crate::Pair;
@@ -139,15 +139,18 @@ pub(super) fn fetch<'b>(
         means.monitor,
         &shelf,
         None,
-        |(digesters, batch), side, _, chunk| {
-            let lane = lanes[side];
-            let with_raw = !lane.namespace.seekable || depth == Depth::Key && shelf.roomy();
-            lane.each_record(&chunk, &mut digesters[side], |d, raw, locator| {
-                if suspects.contains(d.key_hash()) {
-                    batch.put(Met::new(side, d, locator, raw), with_raw);
-                }
-            });
-            shelf.take(batch);
+        |(digesters, batch), load| {
+            for (side, chunk) in chunks(load) {
+                let lane = lanes[side];
+                let with_raw = !lane.namespace.seekable || depth == Depth::Key && shelf.roomy();
+                lane.each_record(&chunk, &mut digesters[side], |d, raw, locator| {
+                    if suspects.contains(d.key_hash()) {
+                        batch.put(Met::new(side, d, locator, raw), with_raw);
+                    }
+                });
+                shelf.take(batch);
+            }
+            None
         },
     );
     let unread = feeds

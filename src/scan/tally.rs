@@ -218,6 +218,14 @@ impl Part {
         self.items.clear();
     }
 
+    /// The same for records that stand on both sides; the sketch, which is a difference, has no use for them.
+    pub fn flush_twins(&mut self, shared: &mut Tally) {
+        for (key, record) in self.keys.drain(..) {
+            shared.leaves.stable.add(key, record);
+            shared.leaves.candidate.add(key, record);
+        }
+    }
+
     /// Counts in what the export of a chunk may have lost.
     pub fn count_loss(&mut self, lane: &Lane, chunk: &Chunk, typed: bool) {
         if self.loss.is_none() {
@@ -234,8 +242,18 @@ impl Part {
         if let Some(loss) = &mut self.loss {
             self.counts.loss.merge(&loss.take_state());
         }
+        self.add_to(side, shared);
+        *self = Part::default();
+    }
+
+    /// The same for records that stand on both sides.
+    pub fn drain_twins(&mut self, shared: &mut Tally) {
+        Side::BOTH.into_iter().for_each(|side| self.add_to(side, shared));
+        *self = Part::default();
+    }
+
+    fn add_to(&self, side: Side, shared: &mut Tally) {
         shared.counts[side].merge(&self.counts);
         shared.columns[side].merge(&self.columns);
-        *self = Part::default();
     }
 }

@@ -2,7 +2,7 @@
 
 use super::compare::Means;
 use super::lane::Lane;
-use super::pass::{Feed, Flow, run_pass};
+use super::pass::{Feed, Flow, chunks, run_pass};
 use super::tally::Unread;
 use crate::digest::{KeyHash, LEAVES};
 use crate::mapping::Depth;
@@ -118,12 +118,15 @@ fn read<'a>(lanes: Pair<&Lane>, means: &Means<'a>) -> Result<(Pair<KeyRuns<'a>>,
         means.monitor,
         &keys,
         None,
-        |(digesters, heads), side, _, chunk| {
-            heads.clear();
-            lanes[side].each_record(&chunk, &mut digesters[side], |d, _, _| {
-                heads.push(head(d.key_hash()))
-            });
-            keys.take(side, heads.iter().copied());
+        |(digesters, heads), load| {
+            for (side, chunk) in chunks(load) {
+                heads.clear();
+                lanes[side].each_record(&chunk, &mut digesters[side], |d, _, _| {
+                    heads.push(head(d.key_hash()))
+                });
+                keys.take(side, heads.iter().copied());
+            }
+            None
         },
     );
     let unread = feeds.into_sides().into_iter().filter_map(|(_, feed)| feed.unread);

@@ -143,6 +143,42 @@ fn files_in_key_order() {
     says(&spill, "spill", &["asked for"]);
 }
 
+/// A third of one side is missing, and the other lacks a stretch later on: what stands at one place in the files does
+/// not stand there in the others.
+#[test]
+fn sides_that_come_apart_and_meet_again() {
+    let dir = temp();
+    let [stable, candidate] = sides(400);
+    let stable = [&stable[..3500], &stable[4700..]].concat();
+    let files = [stable, candidate[2000..].to_vec()].map(|side| side.concat());
+    let config = pair(dir.path(), "t.bson", files);
+    let [auto, ..] = all_tell_the_same(&config, dir.path());
+    says(&auto, "merge", &[]);
+}
+
+/// Where both sides read alike, twins are looked at once; where a mapping sets them apart, each for itself.
+#[test]
+fn one_look_at_twins_tells_what_two_do() {
+    let dir = temp();
+    let alike = pair(dir.path(), "t.bson", sides(400).map(|side| side.concat()));
+    let apart = format!(
+        "{}[[compare.field]]\nname = \"v\"\ndefault = 7\n",
+        std::fs::read_to_string(&alike).unwrap()
+    );
+    let apart = put(dir.path().join("apart.toml"), apart);
+    let told = [alike, apart].map(|config| {
+        let run = dir.path().join("runs").join(config.file_stem().unwrap());
+        let (shown, run_dir) = (config.display().to_string(), run.display().to_string());
+        let ended = assay(["audit", "-c", &shown, "--seed", "51", "--run-dir", &run_dir]);
+        let told = Told::read(ended.code, &run);
+        let compare = &json(run.join("report.json"))["result"]["compares"][0];
+        let sums = ["roots", "columns", "heat", "counts"].map(|part| compare[part].to_string());
+        (told.code, told.list, sums)
+    });
+    assert!(told[0].2[0].len() > 100);
+    assert_eq!(told[0], told[1]);
+}
+
 #[test]
 fn compressed_files_in_key_order() {
     let dir = temp();
