@@ -6,5 +6,5 @@
 mod limits;
 mod page;
 
-pub use limits::{Governor, Limits, Permit};
+pub use limits::{Governor, Limits, Permit, Usage, Window};
 pub use page::{KeyPart, Page, Range};
