@@ -76,7 +76,9 @@ impl fmt::Display for Window {
 /// How long it takes until one of `windows` is open; zero if one is, or if there is none. The seconds after midnight are
 /// given for local time and for UTC.
 pub(super) fn opens_in(windows: &[Window], local: u32, utc: u32) -> Duration {
-    let waits = windows.iter().map(|w| w.opens_in(if w.utc { utc } else { local }));
+    let waits = windows
+        .iter()
+        .map(|w| w.opens_in(if w.utc { utc } else { local }));
     waits.min().unwrap_or(Duration::ZERO)
 }
 
@@ -114,14 +116,29 @@ mod tests {
     fn the_first_of_several_windows_counts_each_in_its_own_time() {
         let windows = [window("22:00-23:00"), window("10:00-11:00 UTC")];
         assert_eq!(opens_in(&windows, at(12, 0), at(10, 30)), Duration::ZERO);
-        assert_eq!(opens_in(&windows, at(9, 0), at(7, 0)), Duration::from_secs(3 * 3600));
-        assert_eq!(opens_in(&windows, at(21, 0), at(19, 0)), Duration::from_secs(3600));
+        assert_eq!(
+            opens_in(&windows, at(9, 0), at(7, 0)),
+            Duration::from_secs(3 * 3600)
+        );
+        assert_eq!(
+            opens_in(&windows, at(21, 0), at(19, 0)),
+            Duration::from_secs(3600)
+        );
         assert_eq!(opens_in(&[], 0, 0), Duration::ZERO);
     }
 
     #[test]
     fn what_is_no_window_is_refused_and_what_is_reads_back() {
-        for bad in ["", "22:00", "22-6", "25:00-01:00", "22:60-23:00", "10:00-10:00", "+1:00-02:00", "24:00-01:00"] {
+        for bad in [
+            "",
+            "22:00",
+            "22-6",
+            "25:00-01:00",
+            "22:60-23:00",
+            "10:00-10:00",
+            "+1:00-02:00",
+            "24:00-01:00",
+        ] {
             assert!(bad.parse::<Window>().is_err(), "{bad}");
         }
         for good in ["22:00-06:00", "00:30-24:00 UTC"] {
