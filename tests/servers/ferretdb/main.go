@@ -2,13 +2,15 @@
 //
 //	ferretdb 127.0.0.1:27017 DIRECTORY [CERTIFICATE KEY]
 //
-// With ASSAY_SERVER_GUARD set it ends when its standard input does, so that it cannot outlive whoever started it.
+// With ASSAY_SERVER_LOG=debug it writes down every command that it gets. With ASSAY_SERVER_GUARD set it ends when its standard
+// input does, so that it cannot outlive whoever started it.
 package main
 
 import (
 	"context"
 	"io"
 	"log"
+	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -20,6 +22,9 @@ import (
 func main() {
 	if len(os.Args) != 3 && len(os.Args) != 5 {
 		log.Fatal("usage: ferretdb ADDRESS DIRECTORY [CERTIFICATE KEY]")
+	}
+	if os.Getenv("ASSAY_SERVER_LOG") == "debug" {
+		slog.SetLogLoggerLevel(slog.LevelDebug)
 	}
 	directory, err := filepath.Abs(os.Args[2])
 	if err != nil {
