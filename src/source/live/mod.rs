@@ -4,7 +4,8 @@
 //! form in which the server sent them. Nothing here writes to a server, and nothing decodes a value that is only passed on.
 
 mod limits;
+pub mod mongo;
 mod page;
 
-pub use limits::{Governor, Limits, Permit};
+pub use limits::{Governor, Limits, Permit, Usage, Window};
 pub use page::{KeyPart, Page, Range};

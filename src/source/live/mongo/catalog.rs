@@ -1,0 +1,270 @@
+//! The collections of a deployment, and what describes each: options, indexes, sizes.
+
+use super::{MongoStore, literal};
+use crate::source::SourceError;
+use futures_util::TryStreamExt;
+use mongodb::bson::{Bson, Document, doc, spec::BinarySubtype};
+use std::future::IntoFuture;
+
+/// What kind of collection it is, as far as reading it differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CollectionKind {
+    /// An ordinary collection.
+    Collection,
+    /// A view: a query under a name.
+    View,
+    /// A collection of a fixed size, whose oldest documents make place for new ones.
+    Capped,
+    /// A view over measurements in buckets.
+    TimeSeries,
+    /// A collection stored in the order of its `_id`.
+    Clustered,
+}
+
+impl CollectionKind {
+    /// The name reports print.
+    pub const fn name(self) -> &'static str {
+        match self {
+            CollectionKind::Collection => "collection",
+            CollectionKind::View => "view",
+            CollectionKind::Capped => "capped collection",
+            CollectionKind::TimeSeries => "time series",
+            CollectionKind::Clustered => "clustered collection",
+        }
+    }
+}
+
+/// A collection of a live deployment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LiveCollection {
+    /// Its full name, `database.collection`.
+    pub namespace: String,
+    /// What kind it is.
+    pub kind: CollectionKind,
+    /// Options and indexes, as mongodump writes them into `….metadata.json`.
+    pub metadata: String,
+    /// The server's estimate of the documents' bytes, uncompressed.
+    pub bytes: Option<u64>,
+    /// The server's estimate of the number of documents.
+    pub documents: Option<u64>,
+    /// The locale of its default collation, unless that is `simple`.
+    pub collation: Option<String>,
+}
+
+impl MongoStore {
+    /// The collections of the connection string's database, or of all databases but the server's own.
+    pub async fn collections(&self) -> Result<Vec<LiveCollection>, SourceError> {
+        let databases = match &self.database {
+            Some(database) => vec![database.clone()],
+            None => self.databases().await?,
+        };
+        let mut collections = Vec::new();
+        for database in databases {
+            for listed in self.list(&database, doc! {}).await? {
+                collections.push(self.describe(&database, &listed).await?);
+            }
+        }
+        collections.sort_by(|a, b| a.namespace.cmp(&b.namespace));
+        Ok(collections)
+    }
+
+    /// One collection.
+    ///
+    /// # Errors
+    /// If there is none of this name: the server would answer every query as if it were empty.
+    pub(super) async fn find_collection(&self, namespace: &str) -> Result<LiveCollection, SourceError> {
+        let (database, collection) = self.split_name(namespace)?;
+        match self.list(database, doc! { "name": collection }).await?.first() {
+            Some(listed) => self.describe(database, listed).await,
+            None => Err(self.no_collection(namespace).await),
+        }
+    }
+
+    async fn no_collection(&self, namespace: &str) -> SourceError {
+        let database = namespace
+            .split_once('.')
+            .map_or(namespace, |(database, _)| database);
+        let listed = self.list(database, doc! {}).await.unwrap_or_default();
+        let mut names: Vec<&str> = listed.iter().filter_map(|c| c.get_str("name").ok()).collect();
+        names.sort_unstable();
+        let shown = names.iter().take(10).copied().collect::<Vec<_>>().join("`, `");
+        SourceError::Namespace {
+            location: self.report.location.clone(),
+            name: namespace.to_owned(),
+            problem: "there is no collection".to_owned(),
+            advice: match names.len() {
+                0 => format!("the database `{database}` is empty or does not exist; check its name"),
+                n => format!("the database `{database}` has {n}: `{shown}`"),
+            },
+        }
+    }
+
+    async fn databases(&self) -> Result<Vec<String>, SourceError> {
+        let names = self.client.list_database_names();
+        let names = self.ask("list the databases", names.into_future()).await?;
+        let own = |name: &String| !["admin", "config", "local"].contains(&name.as_str());
+        Ok(names.into_iter().filter(own).collect())
+    }
+
+    async fn list(&self, database: &str, filter: Document) -> Result<Vec<Document>, SourceError> {
+        let action = format!("list the collections of `{database}`");
+        let command = doc! { "listCollections": 1, "filter": filter, "cursor": {} };
+        let database = self.client.database(database);
+        let listed = async { database.run_cursor_command(command).await?.try_collect().await };
+        let listed: Vec<Document> = self.ask(&action, listed).await?;
+        let own = |c: &Document| !c.get_str("name").is_ok_and(|name| name.starts_with("system."));
+        Ok(listed.into_iter().filter(own).collect())
+    }
+
+    async fn describe(&self, database: &str, listed: &Document) -> Result<LiveCollection, SourceError> {
+        let name = listed.get_str("name").unwrap_or_default();
+        let kind = kind(listed);
+        let is_view = matches!(kind, CollectionKind::View | CollectionKind::TimeSeries);
+        let (indexes, stats) = match is_view {
+            true => (Vec::new(), None),
+            false => (
+                self.indexes(database, name).await?,
+                self.stats(database, name).await,
+            ),
+        };
+        let namespace = format!("{database}.{name}");
+        let metadata = literal::document_text(&metadata(listed, indexes));
+        Ok(LiveCollection {
+            metadata: metadata.map_err(|problem| {
+                self.report.refused(
+                    format!("read options and indexes of `{namespace}`"),
+                    problem,
+                    "leave the collection out",
+                )
+            })?,
+            namespace,
+            kind,
+            bytes: stats.as_ref().and_then(|stats| number(stats, "size")),
+            documents: stats.as_ref().and_then(|stats| number(stats, "count")),
+            collation: collation(listed),
+        })
+    }
+
+    async fn indexes(&self, database: &str, name: &str) -> Result<Vec<Document>, SourceError> {
+        let action = format!("list the indexes of `{database}.{name}`");
+        let database = self.client.database(database);
+        let command = doc! { "listIndexes": name, "cursor": {} };
+        let listed = async { database.run_cursor_command(command).await?.try_collect().await };
+        self.ask(&action, listed).await
+    }
+
+    /// Estimates help, but nothing depends on them: a server need not give any.
+    async fn stats(&self, database: &str, name: &str) -> Option<Document> {
+        let database = self.client.database(database);
+        let stats = database.run_command(doc! { "collStats": name });
+        self.ask("estimate the size", stats.into_future()).await.ok()
+    }
+}
+
+/// A count, in whatever type the server sent it.
+pub(super) fn number(doc: &Document, name: &str) -> Option<u64> {
+    match doc.get(name)? {
+        Bson::Int32(n) => u64::try_from(*n).ok(),
+        Bson::Int64(n) => u64::try_from(*n).ok(),
+        Bson::Double(n) if *n >= 0.0 => Some(*n as u64),
+        _ => None,
+    }
+}
+
+fn kind(listed: &Document) -> CollectionKind {
+    let options = listed.get_document("options").ok();
+    let has = |name: &str| options.is_some_and(|options| options.contains_key(name));
+    match listed.get_str("type") {
+        Ok("view") => CollectionKind::View,
+        Ok("timeseries") => CollectionKind::TimeSeries,
+        _ if has("timeseries") => CollectionKind::TimeSeries,
+        _ if has("viewOn") => CollectionKind::View,
+        _ if options.is_some_and(|options| options.get_bool("capped").unwrap_or(false)) => CollectionKind::Capped,
+        _ if has("clusteredIndex") => CollectionKind::Clustered,
+        _ => CollectionKind::Collection,
+    }
+}
+
+fn collation(listed: &Document) -> Option<String> {
+    let collation = listed
+        .get_document("options")
+        .ok()?
+        .get_document("collation")
+        .ok()?;
+    let locale = collation.get_str("locale").ok()?;
+    (locale != "simple").then(|| locale.to_owned())
+}
+
+/// What mongodump writes: options, indexes without their namespace, the collection's UUID, name and type.
+fn metadata(listed: &Document, indexes: Vec<Document>) -> Document {
+    let mut metadata = Document::new();
+    if let Ok(options) = listed.get_document("options")
+        && !options.is_empty()
+    {
+        metadata.insert("options", options);
+    }
+    let without_namespace = |mut index: Document| {
+        index.remove("ns");
+        index
+    };
+    metadata.insert(
+        "indexes",
+        indexes.into_iter().map(without_namespace).collect::<Vec<_>>(),
+    );
+    if let Ok(info) = listed.get_document("info")
+        && let Some(Bson::Binary(uuid)) = info.get("uuid")
+        && uuid.subtype == BinarySubtype::Uuid
+    {
+        metadata.insert("uuid", hex::encode(&uuid.bytes));
+    }
+    metadata.insert("collectionName", listed.get_str("name").unwrap_or_default());
+    metadata.insert("type", listed.get_str("type").unwrap_or("collection"));
+    metadata
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_reads_as_mongodump_writes_it() {
+        let listed = doc! {
+            "name": "orders", "type": "collection", "options": { "capped": true, "size": 4096_i64 },
+            "info": { "readOnly": false, "uuid": mongodb::bson::Uuid::from_bytes([7; 16]) },
+        };
+        let index = doc! { "v": 2, "key": { "_id": 1 }, "name": "_id_", "ns": "shop.orders" };
+        assert_eq!(
+            literal::document_text(&metadata(&listed, vec![index])).unwrap(),
+            concat!(
+                r#"{"options":{"capped":true,"size":{"$numberLong":"4096"}},"#,
+                r#""indexes":[{"v":{"$numberInt":"2"},"key":{"_id":{"$numberInt":"1"}},"name":"_id_"}],"#,
+                r#""uuid":"07070707070707070707070707070707","collectionName":"orders","type":"collection"}"#
+            )
+        );
+    }
+
+    #[test]
+    fn kinds_and_collations_are_told_from_the_options() {
+        let of = |ty: &str, options: Document| doc! { "name": "c", "type": ty, "options": options };
+        assert_eq!(kind(&of("collection", doc! {})), CollectionKind::Collection);
+        assert_eq!(
+            kind(&of("collection", doc! { "capped": true })),
+            CollectionKind::Capped
+        );
+        assert_eq!(
+            kind(&of("collection", doc! { "clusteredIndex": {} })),
+            CollectionKind::Clustered
+        );
+        assert_eq!(kind(&of("view", doc! { "viewOn": "x" })), CollectionKind::View);
+        assert_eq!(
+            kind(&of("timeseries", doc! { "timeseries": {} })),
+            CollectionKind::TimeSeries
+        );
+        let french = of("collection", doc! { "collation": { "locale": "fr" } });
+        assert_eq!(collation(&french).as_deref(), Some("fr"));
+        assert_eq!(
+            collation(&of("collection", doc! { "collation": { "locale": "simple" } })),
+            None
+        );
+    }
+}

@@ -1,0 +1,344 @@
+//! Single records by key.
+//!
+//! The query has to bring every record whose key is canonically equal to the one asked for, so each value becomes all BSON
+//! values that a server could tell from it but Assay would not. More records than asked for do no harm.
+
+use super::MongoStore;
+use super::literal::{Unusable, to_bson};
+use super::probe::MongoProbe;
+use super::read::{retry, size};
+use crate::canon::bson::walk;
+use crate::model::{NumberRepr, NumberType, Value};
+use crate::source::SourceError;
+use crate::source::live::{Governor, KeyPart, Page};
+use futures_util::StreamExt;
+use mongodb::Collection;
+use mongodb::bson::spec::BinarySubtype;
+use mongodb::bson::{Binary, Bson, Document, RawDocumentBuf, doc};
+use mongodb::options::{ReadPreference, SelectionCriteria};
+use mongodb::raw_batch_cursor::RawBatch;
+use std::time::Duration;
+
+/// Keys in one query.
+const KEYS: usize = 100;
+/// The most forms of one key that are asked for: all orders of the fields of a document of five.
+const FORMS: usize = 120;
+
+impl MongoStore {
+    /// Reads the records of these keys: all of them that are there, and perhaps others.
+    ///
+    /// # Errors
+    /// If a key has no form that could be asked for; and what [`MongoStore::read`] fails on.
+    pub async fn points(
+        &self,
+        collection: &str,
+        keys: &[Vec<KeyPart>],
+        probe: &MongoProbe,
+        governor: &Governor,
+    ) -> Result<Page, SourceError> {
+        let coll = self.collection(collection)?;
+        let action = format!("read single records of `{collection}`");
+        let mut page = Page::default();
+        for keys in keys.chunks(KEYS) {
+            let query = query(keys, self.options.legacy_uuids, probe.type_codes.as_slice());
+            let query = query.map_err(|problem| {
+                self.report.refused(
+                    &action,
+                    problem,
+                    "let the mapping bring the key to a type that the store holds",
+                )
+            })?;
+            for batch in self.look_up(&coll, &action, &query, probe, governor).await? {
+                let documents = batch.doc_slices().map_err(|e| self.report.driver(&action, &e))?;
+                let copied = walk(documents.as_bytes(), |_, document| {
+                    page.data.extend_from_slice(document.bytes);
+                    page.ends.push(page.data.len());
+                    Ok(())
+                });
+                copied.map_err(|problem| {
+                    self.report
+                        .refused(&action, problem.to_string(), "see the server's log")
+                })?;
+            }
+        }
+        Ok(page)
+    }
+
+    /// All batches of one query; a query that breaks is made again.
+    async fn look_up(
+        &self,
+        coll: &Collection<RawDocumentBuf>,
+        action: &str,
+        query: &Document,
+        probe: &MongoProbe,
+        governor: &Governor,
+    ) -> Result<Vec<RawBatch>, SourceError> {
+        let mut failures = 0;
+        loop {
+            match self
+                .look_up_once(coll, action, query.clone(), probe, governor)
+                .await
+            {
+                Err(error) if retry(&error) && failures < self.options.retries => failures += 1,
+                answer => return answer,
+            }
+            tokio::time::sleep(Duration::from_millis(100) * (1 << failures.min(5))).await;
+        }
+    }
+
+    async fn look_up_once(
+        &self,
+        coll: &Collection<RawDocumentBuf>,
+        action: &str,
+        query: Document,
+        probe: &MongoProbe,
+        governor: &Governor,
+    ) -> Result<Vec<RawBatch>, SourceError> {
+        let mut options = self.find_options(&probe.read_concern);
+        if self.options.points_from_primary {
+            options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
+        }
+        let find = async {
+            let mut cursor = coll.find(query).with_options(options).batch().await?;
+            let mut batches = Vec::new();
+            while let Some(batch) = cursor.next().await.transpose()? {
+                batches.push(batch);
+            }
+            Ok(batches)
+        };
+        self.governed(action, governor, find, |batches: &Vec<RawBatch>| {
+            batches.iter().map(size).sum()
+        })
+        .await
+    }
+}
+
+/// The query for some keys: one `$in` for keys of one part, else a conjunction for each.
+fn query(keys: &[Vec<KeyPart>], legacy: bool, known: &[i32]) -> Result<Document, Unusable> {
+    let decimals = known.is_empty() || known.contains(&19);
+    let part =
+        |part: &KeyPart| Ok::<_, Unusable>((field(&part.path)?, forms(&part.value, legacy, decimals)?));
+    let keys: Vec<Vec<(String, Vec<Bson>)>> = keys
+        .iter()
+        .map(|key| key.iter().map(part).collect())
+        .collect::<Result<_, _>>()?;
+    let first = keys
+        .first()
+        .and_then(|key| key.first())
+        .map(|(path, _)| path.clone());
+    match first {
+        Some(path) if keys.iter().all(|key| key.len() == 1 && key[0].0 == path) => {
+            let forms: Vec<Bson> = keys.into_iter().flatten().flat_map(|(_, forms)| forms).collect();
+            Ok(doc! { path: { "$in": forms } })
+        }
+        _ => {
+            let key = |key: Vec<(String, Vec<Bson>)>| {
+                let part = |(path, forms)| doc! { path: { "$in": forms } };
+                doc! { "$and": key.into_iter().map(part).collect::<Vec<_>>() }
+            };
+            Ok(doc! { "$or": keys.into_iter().map(key).collect::<Vec<_>>() })
+        }
+    }
+}
+
+/// A path as MongoDB writes it, which has no way to write a dot that is part of a name.
+fn field(path: &str) -> Result<String, Unusable> {
+    match path.contains('\\') {
+        true => Err(format!(
+            "the field `{path}` has a dot in its name, which no query can express"
+        )),
+        false => Ok(path.to_owned()),
+    }
+}
+
+/// All BSON values that are canonically equal to `value`, as far as a server tells them apart: it does not do so with the
+/// types of a number.
+fn forms(value: &Value, legacy: bool, decimals: bool) -> Result<Vec<Bson>, Unusable> {
+    match value {
+        Value::Number(n) => numbers(&n.repr, decimals),
+        Value::Uuid(bytes) if legacy => Ok(uuids(bytes)),
+        Value::Document(fields) => documents(fields, legacy, decimals),
+        Value::List(items) => {
+            let each = items.iter().map(|item| forms(item, legacy, decimals));
+            let each = each.collect::<Result<Vec<_>, _>>()?;
+            Ok(product(&each)?.into_iter().map(Bson::Array).collect())
+        }
+        value => Ok(vec![to_bson(value)?]),
+    }
+}
+
+/// A number in a type that holds it exactly. A decimal that is near a double is also asked for as that: there are servers
+/// that compare the two after rounding.
+fn numbers(repr: &NumberRepr, decimals: bool) -> Result<Vec<Bson>, Unusable> {
+    let plain = |repr: NumberRepr, ty| to_bson(&Value::Number(crate::model::Number { ty, repr }));
+    match repr {
+        NumberRepr::Int(_) => Ok(vec![plain(repr.clone(), NumberType::Untyped)?]),
+        NumberRepr::Double(_) => Ok(vec![plain(repr.clone(), NumberType::Double)?]),
+        NumberRepr::Decimal(decimal) => {
+            let decimal = decimal.normalised();
+            let near = decimal
+                .to_string()
+                .parse::<f64>()
+                .ok()
+                .filter(|near| near.is_finite());
+            let exact = plain(NumberRepr::Decimal(decimal), NumberType::Decimal128).ok();
+            // A number that no decimal128 holds may still be a double.
+            Ok(near
+                .map(Bson::Double)
+                .into_iter()
+                .chain(exact.filter(|_| decimals))
+                .collect())
+        }
+    }
+}
+
+/// A UUID as it is, and in the byte orders of the old drivers for Java, C# and Python.
+fn uuids(bytes: &[u8; 16]) -> Vec<Bson> {
+    let mut java = *bytes;
+    java[..8].reverse();
+    java[8..].reverse();
+    let mut csharp = *bytes;
+    csharp[..4].reverse();
+    csharp[4..6].reverse();
+    csharp[6..8].reverse();
+    let binary = |subtype, bytes: [u8; 16]| {
+        Bson::Binary(Binary {
+            subtype,
+            bytes: bytes.to_vec(),
+        })
+    };
+    vec![
+        binary(BinarySubtype::Uuid, *bytes),
+        binary(BinarySubtype::UuidOld, *bytes),
+        binary(BinarySubtype::UuidOld, java),
+        binary(BinarySubtype::UuidOld, csharp),
+    ]
+}
+
+/// A document with its fields in every order: to a server they are different values.
+fn documents(fields: &[(String, Value)], legacy: bool, decimals: bool) -> Result<Vec<Bson>, Unusable> {
+    let names: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
+    let values = fields.iter().map(|(_, value)| forms(value, legacy, decimals));
+    let values = values.collect::<Result<Vec<_>, _>>()?;
+    let mut forms = Vec::new();
+    for values in product(&values)? {
+        for order in orders(names.len())? {
+            let field = |at: usize| (names[at].to_owned(), values[at].clone());
+            forms.push(Bson::Document(order.into_iter().map(field).collect()));
+        }
+    }
+    bounded(forms)
+}
+
+/// Every way to take one of each.
+fn product(choices: &[Vec<Bson>]) -> Result<Vec<Vec<Bson>>, Unusable> {
+    choices.iter().try_fold(vec![Vec::new()], |so_far, choices| {
+        let longer = so_far.iter().flat_map(|taken: &Vec<Bson>| {
+            choices
+                .iter()
+                .map(|choice| [taken.as_slice(), &[choice.clone()]].concat())
+        });
+        bounded(longer.take(FORMS + 1).collect())
+    })
+}
+
+/// All orders of the numbers below `n`; the natural one first.
+fn orders(n: usize) -> Result<Vec<Vec<usize>>, Unusable> {
+    (0..n).try_fold(vec![Vec::new()], |so_far, next| {
+        let longer = so_far.iter().flat_map(|order: &Vec<usize>| {
+            (0..=order.len()).rev().map(move |at| {
+                let mut order = order.clone();
+                order.insert(at, next);
+                order
+            })
+        });
+        bounded(longer.take(FORMS + 1).collect())
+    })
+}
+
+fn bounded<T>(forms: Vec<T>) -> Result<Vec<T>, Unusable> {
+    match forms.len() {
+        0..=FORMS => Ok(forms),
+        _ => Err(format!(
+            "a key that is a document or list has more than {FORMS} forms in BSON"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{filter::Bound, literal, order};
+    use super::*;
+    use crate::model::Number;
+
+    /// Whether a form is the same value to a server.
+    fn same(form: &Bson, text: &str) -> bool {
+        let text = Bound::parse(text).unwrap();
+        order::compare(literal::id(form).unwrap().raw(), text.id.raw()).is_eq()
+    }
+
+    #[test]
+    fn a_number_is_asked_for_by_value() {
+        let int = forms(&Value::Number(Number::int(7, NumberType::Varint)), false, true).unwrap();
+        assert_eq!(int, [Bson::Int32(7)]);
+        let cents = Number::decimal(150.into(), -2, NumberType::Decimal);
+        let found = forms(&Value::Number(cents.clone()), false, true).unwrap();
+        assert!(found.iter().all(|form| same(form, "1.5")), "{found:?}");
+        assert_eq!(found.len(), 2);
+        assert_eq!(
+            forms(&Value::Number(cents), false, false).unwrap(),
+            [Bson::Double(1.5)]
+        );
+        let huge = Number::decimal(num_bigint::BigInt::from(10).pow(50), 0, NumberType::Varint);
+        assert!(
+            forms(&Value::Number(huge), false, true)
+                .unwrap()
+                .contains(&Bson::Double(1e50))
+        );
+    }
+
+    #[test]
+    fn a_document_is_asked_for_in_every_order_of_its_fields() {
+        let field = |name: &str| (name.to_owned(), Value::Text(name.to_owned()));
+        let fields: Vec<_> = ["c", "a", "b"].map(field).into();
+        let found = forms(&Value::Document(fields.clone()), false, true).unwrap();
+        assert_eq!(found.len(), 6);
+        assert_eq!(found[0], Bson::Document(doc! { "c": "c", "a": "a", "b": "b" }));
+        assert!(found.contains(&Bson::Document(doc! { "b": "b", "c": "c", "a": "a" })));
+        let many: Vec<_> = (0..6).map(|n| field(&n.to_string())).collect();
+        assert!(forms(&Value::Document(many), false, true).is_err());
+    }
+
+    #[test]
+    fn a_uuid_is_asked_for_in_the_old_byte_orders_where_there_may_be_any() {
+        let bytes = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+        assert_eq!(forms(&Value::Uuid(bytes), false, true).unwrap().len(), 1);
+        let found = forms(&Value::Uuid(bytes), true, true).unwrap();
+        let java = [7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8];
+        let csharp = [3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15];
+        for order in [bytes, java, csharp] {
+            let old = Binary {
+                subtype: BinarySubtype::UuidOld,
+                bytes: order.to_vec(),
+            };
+            assert!(found.contains(&Bson::Binary(old)));
+        }
+    }
+
+    #[test]
+    fn keys_of_one_part_share_an_in_and_keys_of_several_are_conjunctions() {
+        let part = |path: &str, n: i64| KeyPart {
+            path: path.to_owned(),
+            value: Value::Number(Number::int(n, NumberType::Int64)),
+        };
+        let one = query(&[vec![part("_id", 1)], vec![part("_id", 2)]], false, &[]).unwrap();
+        assert_eq!(one, doc! { "_id": { "$in": [1, 2] } });
+        let two = query(&[vec![part("a", 1), part("b.c", 2)]], false, &[]).unwrap();
+        assert_eq!(
+            two,
+            doc! { "$or": [{ "$and": [{ "a": { "$in": [1] } }, { "b.c": { "$in": [2] } }] }] }
+        );
+        assert!(query(&[vec![part(r"a\.b", 1)]], false, &[]).is_err());
+        assert!(forms(&Value::Date(1), false, true).is_err());
+    }
+}
