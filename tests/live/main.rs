@@ -1,0 +1,5 @@
+//! Against live servers: provided by the suite where the toolchains are there (`tests/servers`), or given by the environment.
+
+mod faults;
+mod smoke;
+mod support;

@@ -1,0 +1,200 @@
+//! Servers that speak CQL: one node.
+
+use super::process::Process;
+use super::toolchain::{Kind, say};
+use super::{block_on, given, workspace};
+use scylla::client::session::Session;
+use scylla::client::session_builder::SessionBuilder;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// Where a CQL server is, and who we are there.
+#[derive(Clone)]
+pub struct Cql {
+    /// The contact point, `host:port`.
+    pub address: String,
+    /// User and password, if it asks for them.
+    pub login: Option<(String, String)>,
+    /// Copies of a row in a test's keyspace.
+    replication: usize,
+}
+
+/// A Cassandra node of a test's own, on 127.0.0.1 or another loopback address.
+pub struct PrivateNode {
+    cql: Cql,
+    dir: PathBuf,
+    process: Process,
+}
+
+/// A keyspace with a name of its own, dropped with this value.
+pub struct Keyspace {
+    cql: Cql,
+    name: String,
+}
+
+/// The CQL server shared by all tests; `None` if there is none, which has been said then.
+pub fn cql() -> Option<&'static Cql> {
+    static SHARED: OnceLock<Option<(Cql, Option<PrivateNode>)>> = OnceLock::new();
+    SHARED.get_or_init(provide).as_ref().map(|(cql, _own)| cql)
+}
+
+fn provide() -> Option<(Cql, Option<PrivateNode>)> {
+    if let Some(address) = given("ASSAY_TEST_CQL") {
+        let password = given("ASSAY_TEST_CQL_PASSWORD").unwrap_or_default();
+        let login = given("ASSAY_TEST_CQL_USER").map(|user| (user, password));
+        let cql = Cql {
+            address,
+            login,
+            replication: 1,
+        };
+        let answer = block_on(cql.ping());
+        answer.unwrap_or_else(|e| panic!("ASSAY_TEST_CQL: the server does not answer: {e}"));
+        say("live: the server of ASSAY_TEST_CQL");
+        return Some((cql, None));
+    }
+    let node = PrivateNode::start("AllowAll")?;
+    say(&format!("live: cassandra at {}", node.cql.address));
+    Some((node.cql.clone(), Some(node)))
+}
+
+impl Cql {
+    /// Connects. The session belongs to the runtime that it is made on. Errors never hold the password.
+    pub async fn session(&self) -> Result<Session, String> {
+        let mut builder = SessionBuilder::new()
+            .known_node(&self.address)
+            .connection_timeout(Duration::from_secs(5));
+        if let Some((user, password)) = &self.login {
+            builder = builder.user(user, password);
+        }
+        builder.build().await.map_err(|e| e.to_string())
+    }
+
+    /// Whether the server answers a query.
+    pub async fn ping(&self) -> Result<(), String> {
+        let session = self.session().await?;
+        let asked = session
+            .query_unpaged("SELECT release_version FROM system.local", ())
+            .await;
+        asked.map(|_| ()).map_err(|e| e.to_string())
+    }
+
+    /// A keyspace that nobody else uses; its name begins with `purpose`.
+    pub fn keyspace(&self, purpose: &str) -> Keyspace {
+        let name = format!("{purpose}_{}", workspace::suffix());
+        let statement = format!(
+            "CREATE KEYSPACE {name} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': {}}}",
+            self.replication
+        );
+        block_on(self.execute(&statement)).unwrap_or_else(|e| panic!("{statement}: {e}"));
+        Keyspace {
+            cql: self.clone(),
+            name,
+        }
+    }
+
+    async fn execute(&self, statement: &str) -> Result<(), String> {
+        let session = self.session().await?;
+        session
+            .query_unpaged(statement, ())
+            .await
+            .map(|_| ())
+            .map_err(|e| e.to_string())
+    }
+}
+
+impl Keyspace {
+    /// The keyspace's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The server that it is on.
+    pub fn cql(&self) -> &Cql {
+        &self.cql
+    }
+}
+
+impl Drop for Keyspace {
+    fn drop(&mut self) {
+        // A server that a test has killed takes its data along.
+        let _ = block_on(
+            self.cql
+                .execute(&format!("DROP KEYSPACE IF EXISTS {}", self.name)),
+        );
+    }
+}
+
+impl PrivateNode {
+    /// Starts a node by itself; `None` if it cannot be built here, which has been said then. `authentication` is `AllowAll`, or
+    /// `Password` for a node that asks who we are (user and password `cassandra`).
+    pub fn start(authentication: &str) -> Option<PrivateNode> {
+        if !Kind::Cassandra.is_built() {
+            return None;
+        }
+        let mut node = PrivateNode::new("127.0.0.1", workspace::port(), workspace::port(), authentication);
+        node.restart();
+        Some(node)
+    }
+
+    /// A node of a cluster, not started yet.
+    pub(super) fn of_cluster(host: &str, port: u16, storage_port: u16) -> PrivateNode {
+        let mut node = PrivateNode::new(host, port, storage_port, "AllowAll");
+        node.cql.replication = 3;
+        node
+    }
+
+    fn new(host: &str, port: u16, storage_port: u16, authentication: &str) -> PrivateNode {
+        let dir = workspace::directory("cassandra");
+        let arguments = vec![
+            host.into(),
+            port.to_string().into(),
+            dir.join("data").into(),
+            storage_port.to_string().into(),
+            workspace::port().to_string().into(),
+        ];
+        let process =
+            Process::new(Kind::Cassandra, arguments, dir.join("log")).env("CASSANDRA_AUTH", authentication);
+        let login = (authentication == "Password").then(|| ("cassandra".to_owned(), "cassandra".to_owned()));
+        let cql = Cql {
+            address: format!("{host}:{port}"),
+            login,
+            replication: 1,
+        };
+        PrivateNode { cql, dir, process }
+    }
+
+    /// Where the node is.
+    pub fn cql(&self) -> &Cql {
+        &self.cql
+    }
+
+    /// Ends the node as a crash would.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts the node again where it was, with its data, and waits until it answers.
+    pub fn restart(&mut self) {
+        self.process.start();
+        let cql = self.cql.clone();
+        self.process.wait(|| block_on(cql.ping()));
+    }
+
+    /// Whether the node's process is there.
+    pub fn is_running(&mut self) -> bool {
+        self.process.is_running()
+    }
+
+    /// What the node said.
+    pub fn log(&self) -> &Path {
+        self.process.log()
+    }
+}
+
+impl Drop for PrivateNode {
+    fn drop(&mut self) {
+        self.process.kill();
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}

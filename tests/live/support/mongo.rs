@@ -1,0 +1,240 @@
+//! Servers that speak MongoDB's protocol.
+
+use super::process::Process;
+use super::toolchain::{Kind, say};
+use super::{block_on, given, workspace};
+use mongodb::Client;
+use mongodb::bson::doc;
+use mongodb::options::ClientOptions;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// A server shared by all tests: one from the environment, or one that was started for this run.
+pub struct Mongo {
+    uri: String,
+    /// Holds on to the process; `None` for a server from the environment.
+    _own: Option<PrivateMongo>,
+}
+
+/// A server of a test's own.
+pub struct PrivateMongo {
+    port: u16,
+    dir: PathBuf,
+    process: Process,
+}
+
+/// A database with a name of its own, dropped with this value.
+pub struct Database {
+    uri: String,
+    name: String,
+}
+
+/// The first MongoDB-compatible server; `None` if there is none, which has been said then.
+pub fn mongodb() -> Option<&'static Mongo> {
+    static SHARED: OnceLock<Option<Mongo>> = OnceLock::new();
+    SHARED
+        .get_or_init(|| Mongo::provide("ASSAY_TEST_MONGODB_URI", Kind::FerretDb))
+        .as_ref()
+}
+
+/// The second MongoDB-compatible server, of another make; `None` if there is none, which has been said then.
+pub fn mongodb_2() -> Option<&'static Mongo> {
+    static SHARED: OnceLock<Option<Mongo>> = OnceLock::new();
+    SHARED
+        .get_or_init(|| Mongo::provide("ASSAY_TEST_MONGODB_URI_2", Kind::MongoJavaServer))
+        .as_ref()
+}
+
+impl Mongo {
+    fn provide(variable: &str, kind: Kind) -> Option<Mongo> {
+        let own = match given(variable) {
+            Some(uri) => {
+                block_on(ping(&uri))
+                    .unwrap_or_else(|e| panic!("{variable}: the server does not answer: {e}"));
+                say(&format!("live: the server of {variable}"));
+                return Some(Mongo { uri, _own: None });
+            }
+            None => PrivateMongo::start(kind)?,
+        };
+        say(&format!("live: {} on port {}", kind.name(), own.port));
+        Some(Mongo {
+            uri: own.uri(),
+            _own: Some(own),
+        })
+    }
+
+    /// Where the server is.
+    pub fn uri(&self) -> &str {
+        &self.uri
+    }
+
+    /// A database that nobody else uses; its name begins with `purpose`.
+    pub fn database(&self, purpose: &str) -> Database {
+        Database::new(&self.uri, purpose)
+    }
+}
+
+impl PrivateMongo {
+    /// Starts a server of a kind that speaks MongoDB's protocol; `None` if it cannot be built here, which has been said then.
+    pub fn start(kind: Kind) -> Option<PrivateMongo> {
+        if !kind.is_built() {
+            return None;
+        }
+        let (port, dir) = (workspace::port(), workspace::directory(kind.name()));
+        let mut arguments = vec!["127.0.0.1".into(), port.to_string().into()];
+        if kind == Kind::FerretDb {
+            arguments.push(dir.join("data").into());
+        }
+        let log = dir.join("log");
+        let process = Process::new(kind, arguments, log).env("ASSAY_SERVER_LOG", "debug");
+        let mut server = PrivateMongo { port, dir, process };
+        server.restart();
+        Some(server)
+    }
+
+    /// Where the server is.
+    pub fn uri(&self) -> String {
+        uri(self.port)
+    }
+
+    /// The server's port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// A database that nobody else uses.
+    pub fn database(&self, purpose: &str) -> Database {
+        Database::new(&self.uri(), purpose)
+    }
+
+    /// Ends the server as a crash would.
+    pub fn kill(&mut self) {
+        self.process.kill();
+    }
+
+    /// Starts the server again where it was, and waits until it answers. FerretDB has its data still; mongo-java-server, which keeps
+    /// them in memory, comes back empty.
+    pub fn restart(&mut self) {
+        self.process.start();
+        let uri = self.uri();
+        self.process.wait(|| block_on(ping(&uri)));
+    }
+
+    /// What the server said; FerretDB's every command with its arguments.
+    pub fn log(&self) -> &Path {
+        self.process.log()
+    }
+}
+
+impl Drop for PrivateMongo {
+    fn drop(&mut self) {
+        self.process.kill();
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+impl Database {
+    fn new(uri: &str, purpose: &str) -> Database {
+        Database {
+            uri: uri.to_owned(),
+            name: format!("{purpose}_{}", workspace::suffix()),
+        }
+    }
+
+    /// The database's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Where the server is, with this database in the path.
+    pub fn uri(&self) -> String {
+        with_database(&self.uri, &self.name)
+    }
+
+    /// The database as the driver has it. It belongs to the runtime that it is made on.
+    pub async fn open(&self) -> mongodb::Database {
+        client(&self.uri, Duration::from_secs(10))
+            .await
+            .expect("the URI can be used")
+            .database(&self.name)
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        block_on(async {
+            // A server that a test has killed takes its data along.
+            if let Ok(client) = client(&self.uri, Duration::from_secs(2)).await {
+                let _ = client.database(&self.name).drop().await;
+            }
+        });
+    }
+}
+
+/// The address of a server here; through a proxy's port just as well.
+pub fn uri(port: u16) -> String {
+    format!("mongodb://127.0.0.1:{port}/?directConnection=true")
+}
+
+async fn client(uri: &str, patience: Duration) -> mongodb::error::Result<Client> {
+    let mut options = ClientOptions::parse(uri).await?;
+    options.server_selection_timeout = Some(patience);
+    options.connect_timeout = Some(patience);
+    Client::with_options(options)
+}
+
+/// Whether the server answers; the error never holds the URI, which may have a password.
+pub async fn ping(uri: &str) -> Result<(), String> {
+    let client = client(uri, Duration::from_secs(2))
+        .await
+        .map_err(|e| e.kind.to_string())?;
+    let answer = client.database("admin").run_command(doc! { "ping": 1 }).await;
+    client.shutdown().await;
+    answer.map(|_| ()).map_err(|e| e.kind.to_string())
+}
+
+/// The URI with another database in its path. Users stay where they were looked up before.
+fn with_database(uri: &str, name: &str) -> String {
+    let (head, options) = uri.split_once('?').unwrap_or((uri, ""));
+    let (scheme, rest) = head.split_once("://").expect("a URI has a scheme");
+    let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
+    let mut options: Vec<String> = options
+        .split('&')
+        .filter(|o| !o.is_empty())
+        .map(str::to_owned)
+        .collect();
+    let says_source = options
+        .iter()
+        .any(|o| o.to_ascii_lowercase().starts_with("authsource="));
+    if authority.contains('@') && !says_source {
+        options.push(format!(
+            "authSource={}",
+            if database.is_empty() { "admin" } else { database }
+        ));
+    }
+    let mark = if options.is_empty() { "" } else { "?" };
+    format!("{scheme}://{authority}/{name}{mark}{}", options.join("&"))
+}
+
+#[test]
+fn a_database_goes_into_the_path() {
+    for (uri, expected) in [
+        ("mongodb://h:1", "mongodb://h:1/n"),
+        (
+            "mongodb://h:1/?directConnection=true",
+            "mongodb://h:1/n?directConnection=true",
+        ),
+        ("mongodb://u:p@h/", "mongodb://u:p@h/n?authSource=admin"),
+        (
+            "mongodb://u:p@a,b/users?w=1",
+            "mongodb://u:p@a,b/n?w=1&authSource=users",
+        ),
+        (
+            "mongodb+srv://u:p@h/?authsource=x",
+            "mongodb+srv://u:p@h/n?authsource=x",
+        ),
+    ] {
+        assert_eq!(with_database(uri, "n"), expected);
+    }
+}
