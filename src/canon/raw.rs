@@ -1,6 +1,6 @@
 //! Raw values and raw records: source bytes that can be walked and encoded without building a tree.
 
-use super::{Encoder, Flat, Row, bson, cell, ejson};
+use super::{Encoder, Flat, NativeRow, RawNative, Row, bson, cell, ejson};
 use crate::model::{Problem, Value};
 
 /// What a walk calls for each field: its name and its value.
@@ -18,6 +18,8 @@ pub enum Raw<'a> {
     Json(ejson::RawJson<'a>),
     /// A text cell with its declared type and dialect.
     Cell(cell::RawCell<'a>),
+    /// A native CQL value with its declared type.
+    Native(RawNative<'a>),
     /// A value that has been read already.
     Tree(&'a Value),
 }
@@ -61,6 +63,7 @@ impl<'a> Raw<'a> {
             Raw::Bson(raw) => raw.flat(out),
             Raw::Json(_) | Raw::Tree(_) => false,
             Raw::Cell(cell) => cell.flat(out),
+            Raw::Native(cell) => cell.flat(out),
         }
     }
 
@@ -71,6 +74,7 @@ impl<'a> Raw<'a> {
             Raw::Bson(raw) => raw.encode(out),
             Raw::Json(raw) => raw.encode(out),
             Raw::Cell(raw) => raw.encode(out),
+            Raw::Native(raw) => raw.encode(out),
             Raw::Tree(value) => out.value(value),
         }
     }
@@ -81,16 +85,19 @@ impl<'a> Raw<'a> {
             Raw::Bson(raw) => raw.to_value(),
             Raw::Json(raw) => raw.to_value(),
             Raw::Cell(raw) => raw.to_value(),
+            Raw::Native(raw) => raw.to_value(),
             Raw::Tree(value) => Ok((*value).clone()),
         }
     }
 
-    /// If the value is a document (BSON document, JSON object that is no Extended JSON scalar): calls `visit` for each
-    /// field in source order and returns true. False, and no call, for every other value. Cells are never walked.
+    /// If the value is a document (BSON document, JSON object that is no Extended JSON scalar, native user-defined type):
+    /// calls `visit` for each field in source order and returns true. False, and no call, for every other value. Text
+    /// cells are never walked.
     pub fn walk_document(&self, visit: VisitField<'_, Raw<'a>>) -> Result<bool, Problem> {
         match self {
             Raw::Bson(raw) => raw.walk_document(&mut |n, v| visit(n, Raw::Bson(v))),
             Raw::Json(raw) => raw.walk_document(&mut |n, v| visit(n, Raw::Json(v))),
+            Raw::Native(raw) => raw.walk_document(&mut |n, v| visit(n, Raw::Native(v))),
             Raw::Tree(Value::Document(fields)) => {
                 for (name, value) in fields {
                     visit(name.as_bytes(), Raw::Tree(value))?;
@@ -106,6 +113,7 @@ impl<'a> Raw<'a> {
         match self {
             Raw::Bson(raw) => raw.walk_list(&mut |i, v| visit(i, Raw::Bson(v))),
             Raw::Json(raw) => raw.walk_list(&mut |i, v| visit(i, Raw::Json(v))),
+            Raw::Native(raw) => raw.walk_list(&mut |i, v| visit(i, Raw::Native(v))),
             Raw::Tree(Value::List(items) | Value::Set(items)) => {
                 for (index, value) in items.iter().enumerate() {
                     visit(index, Raw::Tree(value))?;
@@ -126,6 +134,8 @@ pub enum RawRecord<'a> {
     Json(&'a [u8]),
     /// A line of a text file.
     Row(Row<'a>),
+    /// A row of native CQL cells.
+    Native(NativeRow<'a>),
 }
 
 impl<'a> RawRecord<'a> {
@@ -146,6 +156,9 @@ impl<'a> RawRecord<'a> {
             }
             RawRecord::Row(row) => {
                 row.walk_while(state, |state, name, cell| visit(state, name, Raw::Cell(cell)))
+            }
+            RawRecord::Native(row) => {
+                row.walk_while(state, |state, name, cell| visit(state, name, Raw::Native(cell)))
             }
         }
     }

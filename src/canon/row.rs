@@ -6,7 +6,7 @@ use super::raw::{Expect, same};
 use crate::model::{Problem, Table as CqlTable};
 use rustc_hash::FxHashMap;
 
-/// Header, types and dialect of a text file.
+/// Header, types and dialect of a text file, or the columns of native rows.
 #[derive(Clone, Debug)]
 pub struct Layout {
     /// The columns, in the order of the header.
@@ -37,6 +37,12 @@ impl Layout {
             dialect,
             key: key.into_iter().flatten().collect(),
         }
+    }
+
+    /// The layout of native rows: all columns of `table`, in its order. There is no text, so the dialect says nothing.
+    pub fn native(table: &CqlTable) -> Layout {
+        let names = table.columns.iter().map(|c| c.name.clone()).collect();
+        Layout::new(names, Dialect::rfc4180(), Some(table))
     }
 
     /// The column of this name.

@@ -369,5 +369,9 @@ impl Digester {
 /// Whether the value comes from a column that cannot tell an empty collection from null.
 #[inline]
 fn cannot_be_empty(raw: Raw<'_>) -> bool {
-    matches!(raw, Raw::Cell(c) if c.column.non_frozen_collection)
+    match raw {
+        Raw::Cell(cell) => cell.column.non_frozen_collection,
+        Raw::Native(cell) => cell.non_frozen_collection,
+        _ => false,
+    }
 }

@@ -124,8 +124,8 @@ impl Projection {
                 // A cell is read as a whole, and taken apart after that.
                 let tree;
                 let array = match array {
-                    Raw::Cell(cell) => {
-                        tree = cell.to_value().map_err(|p| p.inside(explode))?;
+                    Raw::Cell(_) | Raw::Native(_) => {
+                        tree = array.to_value().map_err(|p| p.inside(explode))?;
                         Raw::Tree(&tree)
                     }
                     array => array,

@@ -3,6 +3,7 @@
 //! A store divides a namespace into ranges of its own order; a range is read page by page, each page whole records in the
 //! form in which the server sent them. Nothing here writes to a server, and nothing decodes a value that is only passed on.
 
+pub mod cql;
 mod limits;
 pub mod mongo;
 mod page;

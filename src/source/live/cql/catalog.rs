@@ -1,0 +1,264 @@
+//! The tables of a cluster.
+
+use super::ddl::{self, ColumnRow};
+use super::{CqlStore, failure};
+use crate::model::{CqlType, Schema, Table};
+use crate::source::{Failure, SourceError};
+use scylla::cluster::Node;
+use scylla::deserialize::row::DeserializeRow;
+use scylla::policies::load_balancing::{NodeIdentifier, SingleTargetLoadBalancingPolicy};
+use scylla::response::query_result::QueryResult;
+use scylla::statement::unprepared::Statement;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What kind of table it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TableKind {
+    /// A table.
+    Table,
+    /// A materialised view of the table of this name, kept by the server.
+    View(String),
+}
+
+/// A table that can be read.
+#[derive(Clone, Debug)]
+pub struct LiveTable {
+    /// Its columns and its key.
+    pub table: Table,
+    /// `CREATE TYPE` for the types of its keyspace, and `CREATE TABLE`, which a view has too.
+    pub ddl: String,
+    /// What kind of table it is.
+    pub kind: TableKind,
+    /// About how many bytes of one replica it takes; unknown until the server has counted, minutes after it was written.
+    pub estimated_bytes: Option<u64>,
+}
+
+impl LiveTable {
+    /// `keyspace.table`.
+    pub fn name(&self) -> String {
+        format!("{}.{}", self.table.keyspace, self.table.name)
+    }
+
+    /// `SELECT` of all columns, in the order of the table's.
+    pub(super) fn select(&self) -> String {
+        let columns: Vec<String> = self.table.columns.iter().map(|c| quoted(&c.name)).collect();
+        let (keyspace, name) = (quoted(&self.table.keyspace), quoted(&self.table.name));
+        format!("SELECT {} FROM {keyspace}.{name}", columns.join(", "))
+    }
+
+    /// Names and types of the primary key's columns.
+    pub(super) fn key_columns(&self) -> impl Iterator<Item = (&str, &CqlType)> {
+        let clustering = self.table.clustering.iter().map(|(name, _)| name);
+        let names = self.table.partition_key.iter().chain(clustering);
+        names
+            .filter_map(|name| self.table.column(name))
+            .map(|c| (c.name.as_str(), &c.ty))
+    }
+}
+
+/// A name in quotes: as it stands, whatever it holds.
+pub(super) fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+type Named<T> = BTreeMap<(String, String), T>;
+
+impl CqlStore {
+    /// The tables and materialised views of the keyspace that the location names, else of all keyspaces but the server's
+    /// own, in the order of their names.
+    ///
+    /// # Errors
+    /// A keyspace that does not exist, a schema that is not understood, or a server that refuses or fails for good.
+    pub async fn tables(&self) -> Result<Vec<LiveTable>, SourceError> {
+        let keyspaces = self.keyspaces().await?;
+        if let Some(name) = self.keyspace.as_ref().filter(|name| !keyspaces.contains(name)) {
+            return Err(SourceError::Namespace {
+                location: self.location.clone(),
+                name: name.clone(),
+                problem: "there is no keyspace".into(),
+                advice: format!("there are: {}", keyspaces.join(", ")),
+            });
+        }
+        let types = self.types().await?;
+        let views = self.views().await?;
+        let sizes = self.sizes().await;
+        let mut tables = Vec::new();
+        for ((keyspace, name), mut columns) in self.columns().await? {
+            if !keyspaces.contains(&keyspace) {
+                continue;
+            }
+            let key = (keyspace, name);
+            let kind = match views.get(&key) {
+                Some(base) => TableKind::View(base.clone()),
+                None => TableKind::Table,
+            };
+            let estimated_bytes = sizes.as_ref().and_then(|sizes| sizes.get(&key).copied());
+            let types = types.get(&key.0).map_or("", String::as_str);
+            tables.push(self.table(types, &key, &mut columns, kind, estimated_bytes)?);
+        }
+        Ok(tables)
+    }
+
+    fn table(
+        &self,
+        types: &str,
+        (keyspace, name): &(String, String),
+        columns: &mut Vec<ColumnRow>,
+        kind: TableKind,
+        estimated_bytes: Option<u64>,
+    ) -> Result<LiveTable, SourceError> {
+        let ddl = format!("{types}{}", ddl::table(keyspace, name, columns));
+        let not_understood = |problem: String| {
+            self.failed(
+                format!("read the schema of {keyspace}.{name}"),
+                problem,
+                Failure::Refused,
+            )
+        };
+        let schema = Schema::parse(&ddl).map_err(|e| not_understood(e.to_string()))?;
+        let table = schema.table(Some(keyspace), name).cloned();
+        Ok(LiveTable {
+            table: table.ok_or_else(|| not_understood("the table is not in its own schema".into()))?,
+            ddl,
+            kind,
+            estimated_bytes,
+        })
+    }
+
+    /// The keyspaces in question.
+    async fn keyspaces(&self) -> Result<Vec<String>, SourceError> {
+        let rows: Vec<(String,)> = self
+            .system("SELECT keyspace_name FROM system_schema.keyspaces")
+            .await?;
+        let wanted = |name: &String| match &self.keyspace {
+            Some(only) => name == only,
+            None => name != "system" && !name.starts_with("system_"),
+        };
+        let mut names: Vec<String> = rows.into_iter().map(|(name,)| name).filter(wanted).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// `CREATE TYPE`s by keyspace.
+    async fn types(&self) -> Result<BTreeMap<String, String>, SourceError> {
+        type Row = (String, String, Vec<String>, Vec<String>);
+        let text = "SELECT keyspace_name, type_name, field_names, field_types FROM system_schema.types";
+        let mut types: BTreeMap<String, String> = BTreeMap::new();
+        for (keyspace, name, names, kinds) in self.system::<Row>(text).await? {
+            let fields: Vec<_> = names.into_iter().zip(kinds).collect();
+            let text = ddl::user_type(&keyspace, &name, &fields);
+            types.entry(keyspace).or_default().push_str(&(text + "\n"));
+        }
+        Ok(types)
+    }
+
+    async fn columns(&self) -> Result<Named<Vec<ColumnRow>>, SourceError> {
+        type Row = (String, String, String, String, String, i32, String);
+        let text = "SELECT keyspace_name, table_name, column_name, clustering_order, kind, position, type \
+                    FROM system_schema.columns";
+        let mut columns: Named<Vec<ColumnRow>> = BTreeMap::new();
+        for (keyspace, table, name, order, kind, position, ty) in self.system::<Row>(text).await? {
+            let row = ColumnRow {
+                name,
+                order,
+                kind,
+                position,
+                ty,
+            };
+            columns.entry((keyspace, table)).or_default().push(row);
+        }
+        Ok(columns)
+    }
+
+    /// Views, and the tables that they are of.
+    async fn views(&self) -> Result<Named<String>, SourceError> {
+        type Row = (String, String, String);
+        let text = "SELECT keyspace_name, view_name, base_table_name FROM system_schema.views";
+        let rows = self.system::<Row>(text).await?;
+        Ok(rows
+            .into_iter()
+            .map(|(keyspace, view, base)| ((keyspace, view), base))
+            .collect())
+    }
+
+    /// Bytes of one replica of each table: every node knows of the ranges that it is the first to own. None where a node
+    /// does not say.
+    async fn sizes(&self) -> Option<Named<u64>> {
+        type Row = (String, String, i64, i64);
+        let text = "SELECT keyspace_name, table_name, mean_partition_size, partitions_count FROM system.size_estimates";
+        let mut sizes: Named<u64> = BTreeMap::new();
+        for node in self.session.get_cluster_state().get_nodes_info() {
+            let rows: Vec<Row> = self.system_of(text, node).await.ok()?;
+            for (keyspace, table, mean, count) in rows {
+                let bytes = u64::try_from(mean)
+                    .ok()?
+                    .saturating_mul(u64::try_from(count).ok()?);
+                let size = sizes.entry((keyspace, table)).or_default();
+                *size = size.saturating_add(bytes);
+            }
+        }
+        Some(sizes)
+    }
+
+    /// The last tokens of a table's tablets, where it has tablets and they can be read.
+    pub(super) async fn tablets(&self, table: &LiveTable) -> Option<Vec<i64>> {
+        type Row = (String, String, i64);
+        if !self.is_scylla() {
+            return None;
+        }
+        let text = "SELECT keyspace_name, table_name, last_token FROM system.tablets";
+        let rows: Vec<Row> = self.system(text).await.ok()?;
+        let of_table =
+            |(keyspace, name, _): &Row| *keyspace == table.table.keyspace && *name == table.table.name;
+        let tokens: Vec<i64> = rows
+            .into_iter()
+            .filter(of_table)
+            .map(|(.., token)| token)
+            .collect();
+        (!tokens.is_empty()).then_some(tokens)
+    }
+
+    /// The rows of a statement on the server's own tables.
+    pub(super) async fn system<R>(&self, text: &str) -> Result<Vec<R>, SourceError>
+    where
+        R: for<'f, 'm> DeserializeRow<'f, 'm>,
+    {
+        self.typed_rows(self.ask(Statement::new(text)).await?)
+    }
+
+    /// The same, as one node tells it.
+    pub(super) async fn system_of<R>(&self, text: &str, node: &Arc<Node>) -> Result<Vec<R>, SourceError>
+    where
+        R: for<'f, 'm> DeserializeRow<'f, 'm>,
+    {
+        let mut statement = Statement::new(text);
+        let target = SingleTargetLoadBalancingPolicy::new(NodeIdentifier::Node(node.clone()), None);
+        statement.set_load_balancing_policy(Some(target));
+        self.typed_rows(self.ask(statement).await?)
+    }
+
+    /// The answer to a statement, asked again where that may help.
+    pub(super) async fn ask(&self, statement: Statement) -> Result<QueryResult, SourceError> {
+        let asked = || format!("ask {:?}", statement.contents);
+        let mut tried = 0;
+        loop {
+            let error = match self.session.query_unpaged(statement.clone(), ()).await {
+                Ok(result) => return Ok(result),
+                Err(error) => error,
+            };
+            self.pause(&mut tried, failure::of_request(&error), &asked, &error)
+                .await?;
+        }
+    }
+
+    fn typed_rows<R>(&self, result: QueryResult) -> Result<Vec<R>, SourceError>
+    where
+        R: for<'f, 'm> DeserializeRow<'f, 'm>,
+    {
+        let odd = |problem: String| self.failed("read the server's own tables", problem, Failure::Refused);
+        let rows = result.into_rows_result().map_err(|e| odd(e.to_string()))?;
+        let rows = rows.rows::<R>().map_err(|e| odd(e.to_string()))?;
+        rows.map(|row| row.map_err(|e| odd(e.to_string()))).collect()
+    }
+}

@@ -1,0 +1,201 @@
+//! Tables and types as CQL, from the rows of `system_schema`.
+
+use super::catalog::quoted;
+use std::fmt::Write;
+
+/// A row of `system_schema.columns`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ColumnRow {
+    pub name: String,
+    /// `asc`, `desc` or `none`.
+    pub order: String,
+    /// `partition_key`, `clustering`, `static` or `regular`.
+    pub kind: String,
+    /// The place in the partition key or among the clustering columns.
+    pub position: i32,
+    /// The type, as CQL.
+    pub ty: String,
+}
+
+impl ColumnRow {
+    /// Key columns first, as they stand in the key, then the others by name: the order of `DESCRIBE` and of `SELECT *`.
+    fn rank(&self) -> (u8, i32, &str) {
+        match self.kind.as_str() {
+            "partition_key" => (0, self.position, ""),
+            "clustering" => (1, self.position, ""),
+            _ => (2, 0, &self.name),
+        }
+    }
+}
+
+/// `CREATE TYPE`.
+pub(super) fn user_type(keyspace: &str, name: &str, fields: &[(String, String)]) -> String {
+    let fields: Vec<String> = fields
+        .iter()
+        .map(|(name, ty)| format!("    {} {ty}", name_of(name)))
+        .collect();
+    format!(
+        "CREATE TYPE {}.{} (\n{}\n);\n",
+        name_of(keyspace),
+        name_of(name),
+        fields.join(",\n")
+    )
+}
+
+/// `CREATE TABLE`. A materialised view is written as the table that it is to its readers.
+pub(super) fn table(keyspace: &str, name: &str, columns: &mut Vec<ColumnRow>) -> String {
+    // What compact storage shows of a table without values.
+    columns.retain(|c| c.ty != "empty");
+    columns.sort_by(|a, b| a.rank().cmp(&b.rank()));
+    let mut text = format!("CREATE TABLE {}.{} (\n", name_of(keyspace), name_of(name));
+    for column in columns.iter() {
+        let is_static = if column.kind == "static" { " static" } else { "" };
+        let _ = writeln!(text, "    {} {}{is_static},", name_of(&column.name), column.ty);
+    }
+    let of = |kind: &str| {
+        let of_kind = columns.iter().filter(|c| c.kind == kind);
+        of_kind.map(|c| name_of(&c.name)).collect::<Vec<_>>()
+    };
+    let (partition, clustering) = (of("partition_key"), of("clustering"));
+    let _ = write!(text, "    PRIMARY KEY (({})", partition.join(", "));
+    clustering.iter().for_each(|name| {
+        let _ = write!(text, ", {name}");
+    });
+    text.push_str(")\n)");
+    let orders = columns.iter().filter(|c| c.kind == "clustering");
+    let orders: Vec<String> = orders
+        .map(|c| format!("{} {}", name_of(&c.name), c.order.to_uppercase()))
+        .collect();
+    if !orders.is_empty() {
+        let _ = write!(text, " WITH CLUSTERING ORDER BY ({})", orders.join(", "));
+    }
+    text.push_str(";\n");
+    text
+}
+
+/// A name in quotes, unless it is a plain word that means nothing in CQL.
+fn name_of(name: &str) -> String {
+    let plain = name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+        && !RESERVED.contains(&name);
+    if plain { name.to_owned() } else { quoted(name) }
+}
+
+/// Words that cannot be names without quotes, and those that a reader of `CREATE TABLE` could take for something else.
+const RESERVED: &[&str] = &[
+    "add",
+    "allow",
+    "alter",
+    "and",
+    "apply",
+    "asc",
+    "authorize",
+    "batch",
+    "begin",
+    "by",
+    "columnfamily",
+    "create",
+    "default",
+    "delete",
+    "desc",
+    "describe",
+    "drop",
+    "entries",
+    "execute",
+    "from",
+    "full",
+    "grant",
+    "if",
+    "in",
+    "index",
+    "infinity",
+    "insert",
+    "into",
+    "is",
+    "keyspace",
+    "limit",
+    "materialized",
+    "mbean",
+    "mbeans",
+    "modify",
+    "nan",
+    "norecursive",
+    "not",
+    "null",
+    "of",
+    "on",
+    "or",
+    "order",
+    "primary",
+    "rename",
+    "replace",
+    "revoke",
+    "schema",
+    "select",
+    "set",
+    "static",
+    "table",
+    "to",
+    "token",
+    "truncate",
+    "unlogged",
+    "unset",
+    "update",
+    "use",
+    "using",
+    "view",
+    "where",
+    "with",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Schema;
+
+    fn column(name: &str, kind: &str, position: i32, ty: &str) -> ColumnRow {
+        ColumnRow {
+            name: name.into(),
+            order: if kind == "clustering" { "desc" } else { "none" }.into(),
+            kind: kind.into(),
+            position,
+            ty: ty.into(),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read_back() {
+        let mut columns = vec![
+            column("v", "regular", -1, "frozen<\"Pl ace\">"),
+            column("primary", "regular", -1, "map<text, frozen<list<int>>>"),
+            column("", "regular", -1, "empty"),
+            column("Weird \"name\"", "clustering", 1, "int"),
+            column("static", "static", -1, "vector<float, 3>"),
+            column("c", "clustering", 0, "date"),
+            column("b", "partition_key", 1, "uuid"),
+            column("text", "partition_key", 0, "text"),
+        ];
+        let ty = user_type(
+            "k",
+            "Pl ace",
+            &[("city".into(), "text".into()), ("order".into(), "int".into())],
+        );
+        let text = format!("{ty}\n{}", table("k", "T", &mut columns));
+        let schema = Schema::parse(&text).unwrap_or_else(|e| panic!("{e:?}\n{text}"));
+        let table = schema.table(Some("k"), "T").unwrap();
+        let names: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).collect();
+        assert_eq!(
+            names,
+            ["text", "b", "c", "Weird \"name\"", "primary", "static", "v"]
+        );
+        assert_eq!(table.partition_key, ["text", "b"]);
+        assert_eq!(
+            table.clustering.iter().map(|c| &c.0[..]).collect::<Vec<_>>(),
+            ["c", "Weird \"name\""]
+        );
+        assert!(table.clustering.iter().all(|c| c.1 == crate::model::Order::Desc));
+        assert!(table.column("static").unwrap().is_static && !table.column("v").unwrap().is_static);
+    }
+}

@@ -1,0 +1,108 @@
+//! Reading the rows of a token range.
+
+use super::catalog::{LiveTable, quoted};
+use super::route::ToReplicas;
+use super::{CqlStore, ring};
+use crate::source::SourceError;
+use crate::source::live::{Governor, Page, Range};
+use scylla::response::PagingState;
+use scylla::routing::Token;
+use scylla::statement::prepared::PreparedStatement;
+use std::sync::Arc;
+use tokio::sync::mpsc::Sender;
+
+impl CqlStore {
+    /// Sends all rows of `range`, page by page in token order, as records of [`crate::canon::Layout::native`] of the table.
+    /// While a page is being handed on, the next one is on its way. Returns when the range has been read to its end.
+    ///
+    /// # Errors
+    /// A bound that is no token, a server that refuses or fails for good, or a receiver that is gone.
+    pub async fn read(
+        &self,
+        table: &LiveTable,
+        range: &Range,
+        governor: &Governor,
+        out: Sender<Page>,
+    ) -> Result<(), SourceError> {
+        let asked = || format!("read {} of {}", shown(range), table.name());
+        let Some(bounds) = ring::bounds(range) else {
+            let advice = "a range runs from a token to a greater one, each a 64-bit integer";
+            return Err(SourceError::usage(
+                &self.location,
+                format!("cannot {}", asked()),
+                advice,
+            ));
+        };
+        let prepared = self.statement(&self.scan_text(table), &asked).await?;
+        let routed = |attempt| self.routed(&prepared, bounds.1, attempt);
+        let page = |state| self.page(routed, bounds, state, governor, &asked);
+        let (mut rows, mut following) = page(PagingState::start()).await?;
+        loop {
+            let hand_on = async {
+                match rows.ends.is_empty() {
+                    true => Ok(()),
+                    false => out.send(rows).await,
+                }
+            };
+            let (next, sent) = match following {
+                // Polled in this order: the request is made first.
+                Some(state) => tokio::join!(biased; async { Some(page(state).await) }, hand_on),
+                None => (None, hand_on.await),
+            };
+            if sent.is_err() {
+                let problem = format!("cannot {}: nobody takes the rows any more", asked());
+                return Err(SourceError::usage(&self.location, problem, "run it again"));
+            }
+            (rows, following) = match next {
+                Some(next) => next?,
+                None => return Ok(()),
+            };
+        }
+    }
+
+    /// The statement, sent to a replica of the range that ends at `token`.
+    fn routed(&self, prepared: &PreparedStatement, token: i64, attempt: u32) -> PreparedStatement {
+        let mut routed = prepared.clone();
+        routed.set_load_balancing_policy(Some(Arc::new(ToReplicas {
+            token: Token::new(token),
+            datacenter: self.datacenter.clone(),
+            attempt,
+        })));
+        routed
+    }
+
+    /// The text of the statement that reads a range of `table`.
+    fn scan_text(&self, table: &LiveTable) -> String {
+        let key: Vec<String> = table.table.partition_key.iter().map(|c| quoted(c)).collect();
+        let token = format!("token({})", key.join(", "));
+        format!(
+            "{} WHERE {token} > ? AND {token} <= ?{}",
+            table.select(),
+            self.hints()
+        )
+    }
+
+    /// What ScyllaDB is told besides: not to fill its cache with what is read once, and when nobody waits any more.
+    fn hints(&self) -> String {
+        if !self.is_scylla() {
+            return String::new();
+        }
+        let bypass = if self.options.bypass_cache {
+            " BYPASS CACHE"
+        } else {
+            ""
+        };
+        format!(
+            "{bypass} USING TIMEOUT {}ms",
+            self.options.request_timeout.as_millis()
+        )
+    }
+}
+
+fn shown(range: &Range) -> String {
+    let bound = |text: &Option<String>| text.as_deref().unwrap_or("the end").to_owned();
+    match &range.after {
+        None => format!("the tokens up to {}", bound(&range.to)),
+        Some(after) => format!("the tokens after {after} up to {}", bound(&range.to)),
+    }
+}

@@ -1,0 +1,132 @@
+//! One page of one statement: prepared once, repeated when that may help, taken over as raw cells.
+
+use super::{CqlStore, failure};
+use crate::canon::native::put_cell;
+use crate::source::live::{Governor, Page};
+use crate::source::{Failure, SourceError};
+use scylla::deserialize::row::ColumnIterator;
+use scylla::errors::ExecutionError;
+use scylla::response::query_result::QueryResult;
+use scylla::response::{PagingState, PagingStateResponse};
+use scylla::serialize::row::SerializeRow;
+use scylla::statement::prepared::PreparedStatement;
+use std::ops::ControlFlow;
+
+/// What was asked for: for messages.
+pub(super) type Asked<'a> = &'a (dyn Fn() -> String + Send + Sync);
+
+impl CqlStore {
+    /// The statement of this text, prepared on first use.
+    pub(super) async fn statement(
+        &self,
+        text: &str,
+        asked: Asked<'_>,
+    ) -> Result<PreparedStatement, SourceError> {
+        if let Some(known) = self.prepared.lock().await.get(text) {
+            return Ok(known.clone());
+        }
+        let mut tried = 0;
+        let mut prepared = loop {
+            let error = match self.session.prepare(text).await {
+                Ok(prepared) => break prepared,
+                Err(error) => error,
+            };
+            let kind = failure::of_prepare(&error);
+            self.pause(&mut tried, kind, asked, &error).await?;
+        };
+        prepared.set_page_size(self.options.page_rows.max(1));
+        prepared.set_consistency(self.options.consistency);
+        prepared.set_serial_consistency(None);
+        prepared.set_is_idempotent(true);
+        let mut known = self.prepared.lock().await;
+        Ok(known.entry(text.to_owned()).or_insert(prepared).clone())
+    }
+
+    /// One page, and the state that the next one goes on from, if there is one. `statement` gives the statement for each
+    /// attempt, from 0.
+    pub(super) async fn page(
+        &self,
+        statement: impl Fn(u32) -> PreparedStatement,
+        values: impl SerializeRow,
+        state: PagingState,
+        governor: &Governor,
+        asked: Asked<'_>,
+    ) -> Result<(Page, Option<PagingState>), SourceError> {
+        let mut tried = 0;
+        loop {
+            let permit = governor.request().await;
+            let statement = statement(tried);
+            let answer = self
+                .session
+                .execute_single_page(&statement, &values, state.clone())
+                .await;
+            let error: ExecutionError = match answer {
+                Ok((result, next)) => {
+                    let page = self.take_over(result, asked)?;
+                    permit.brought(page.data.len());
+                    return Ok((page, following(next)));
+                }
+                Err(error) => error,
+            };
+            let kind = failure::of_request(&error);
+            if kind == Failure::Overload {
+                permit.overloaded();
+            } else {
+                drop(permit);
+            }
+            self.pause(&mut tried, kind, asked, &error).await?;
+        }
+    }
+
+    /// Waits before another attempt; an error if there is to be none.
+    pub(super) async fn pause(
+        &self,
+        tried: &mut u32,
+        kind: Failure,
+        asked: Asked<'_>,
+        error: &(dyn std::error::Error + Send + Sync),
+    ) -> Result<(), SourceError> {
+        if *tried >= self.options.retries || !matches!(kind, Failure::Overload | Failure::Network) {
+            let times = match *tried {
+                0 => String::new(),
+                n => format!(" (tried {} times)", n + 1),
+            };
+            return Err(self.failed(asked(), format!("{error}{times}"), kind));
+        }
+        tracing::debug!(location = %self.location, attempt = *tried, "{}: {error}; trying again", asked());
+        tokio::time::sleep(self.options.back_off.saturating_mul(1 << (*tried).min(16))).await;
+        *tried += 1;
+        Ok(())
+    }
+
+    /// The rows of an answer as records.
+    fn take_over(&self, result: QueryResult, asked: Asked<'_>) -> Result<Page, SourceError> {
+        let unreadable = |problem: String| self.failed(asked(), problem, Failure::Refused);
+        let rows = result.into_rows_result().map_err(|e| unreadable(e.to_string()))?;
+        let mut page = Page {
+            data: Vec::with_capacity(rows.rows_bytes_size()),
+            ends: Vec::with_capacity(rows.rows_num()),
+        };
+        let rows = rows
+            .rows::<ColumnIterator<'_, '_>>()
+            .map_err(|e| unreadable(e.to_string()))?;
+        for row in rows {
+            for cell in row.map_err(|e| unreadable(e.to_string()))? {
+                let cell = cell.map_err(|e| unreadable(e.to_string()))?;
+                if !put_cell(&mut page.data, cell.slice.map(|slice| slice.as_slice())) {
+                    return Err(unreadable("a cell of more than 2 GiB".into()));
+                }
+            }
+            page.ends.push(page.data.len());
+        }
+        Ok(page)
+    }
+}
+
+/// Where the next page goes on. A page without rows may have one after it.
+fn following(response: PagingStateResponse) -> Option<PagingState> {
+    match response.into_paging_control_flow() {
+        ControlFlow::Continue(state) => Some(state),
+        ControlFlow::Break(()) => None,
+    }
+}
