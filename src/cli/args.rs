@@ -74,6 +74,12 @@ pub(super) struct Tuning {
     /// Seconds between checkpoints.
     #[arg(long)]
     pub checkpoint_seconds: Option<f64>,
+    /// Bytes of records a second that are asked of each live store, at most.
+    #[arg(long, value_name = "BYTES")]
+    pub max_rate: Option<f64>,
+    /// Seconds before what differs between live stores is looked at again; longer than writes take to reach both.
+    #[arg(long, value_name = "SECONDS")]
+    pub settle_delay: Option<f64>,
     /// Where the run is kept. A run in it that did not finish is taken up again.
     #[arg(long)]
     pub run_dir: Option<PathBuf>,

@@ -4,10 +4,11 @@ use super::args::{Audit, Chosen, Config as ConfigCommand, Diff, Init, Outputs, T
 use super::progress::{Signals, watch};
 use super::{Failure, output, seal};
 use crate::Pair;
-use crate::config::{Config, MAPPING, RunConfig, ScanConfig, SideConfig, TEMPLATE};
+use crate::config::{Config, MAPPING, RunConfig, ScanConfig, SettleConfig, SideConfig, TEMPLATE, expand};
 use crate::plan::Plan;
 use crate::scan::{Choices, Session};
-use crate::source::is_stream;
+use crate::source::live::{holds_password, shown};
+use crate::source::{Source, is_stream};
 use crate::store::{create_private_dir, write_atomic};
 use crate::verdict::{DEFAULT_POLICY, Exit, Policy};
 use std::path::{Path, PathBuf};
@@ -18,14 +19,24 @@ pub(super) fn load(chosen: &Chosen, tuning: &Tuning) -> Result<Config, Failure> 
     if chosen.swap {
         config.swap();
     }
-    tune(&mut config.scan, tuning)?;
+    tune(&mut config, tuning)?;
     Ok(config)
 }
 
 /// Threads beyond which more of them are a mistake.
 const MOST_THREADS: usize = 1024;
 
-fn tune(scan: &mut ScanConfig, tuning: &Tuning) -> Result<(), Failure> {
+fn tune(config: &mut Config, tuning: &Tuning) -> Result<(), Failure> {
+    for (_, side) in config.sides.as_mut().into_sides() {
+        side.live.max_rate = tuning.max_rate.or(side.live.max_rate);
+    }
+    let delay = &mut config.settle.delay_seconds;
+    *delay = tuning.settle_delay.unwrap_or(*delay);
+    if delay.is_nan() || *delay < 0.0 {
+        let message = format!("a delay of {delay} s: expected a number from 0 up");
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    let scan = &mut config.scan;
     scan.threads = tuning.threads.unwrap_or(scan.threads);
     scan.strategy = tuning.strategy.unwrap_or(scan.strategy);
     scan.samples = tuning.samples.unwrap_or(scan.samples);
@@ -79,27 +90,32 @@ pub(super) fn audit(args: Audit) -> Result<Exit, Failure> {
 
 /// `assay diff`.
 pub(super) fn diff(args: Diff) -> Result<Exit, Failure> {
-    let side = |location: &String| SideConfig {
-        format: args.format.clone(),
-        dialect: args.dialect,
-        null: args.null.clone(),
-        schema: args.schema.clone(),
-        ..SideConfig::at(location.clone())
+    let side = |location: &String| {
+        let mut side = SideConfig {
+            format: args.format.clone(),
+            dialect: args.dialect,
+            null: args.null.clone(),
+            schema: args.schema.clone(),
+            ..SideConfig::at(location_of(location)?)
+        };
+        side.keep_secret();
+        Ok::<_, Failure>(side)
     };
     let mut config = Config {
         file: None,
         sides: Pair {
-            stable: side(&args.stable),
-            candidate: side(&args.candidate),
+            stable: side(&args.stable)?,
+            candidate: side(&args.candidate)?,
         },
         compares: Vec::new(),
         scan: ScanConfig::default(),
+        settle: SettleConfig::default(),
         run: RunConfig::default(),
         default_key: args.key.clone(),
         policy: None,
         digest: String::new(),
     };
-    tune(&mut config.scan, &args.tuning)?;
+    tune(&mut config, &args.tuning)?;
     let temp = tempfile::Builder::new().prefix("assay-diff-").tempdir();
     let temp = temp.map_err(|e| Failure::new(Exit::Unwritable, format!("no temporary directory: {e}")))?;
     let tuning = Tuning {
@@ -107,6 +123,22 @@ pub(super) fn diff(args: Diff) -> Result<Exit, Failure> {
         ..args.tuning
     };
     conduct(config, Policy::strict(), Vec::new(), &tuning, &args.outputs)
+}
+
+/// A location from the command line, which everybody on the machine can see.
+fn location_of(location: &str) -> Result<String, Failure> {
+    if !Source::is_live(location) {
+        return Ok(location.to_owned());
+    }
+    if holds_password(location) && !location.contains("${") {
+        let message = format!(
+            "{}: a password on the command line is seen by everybody on this machine; put it into the environment and \
+             write '${{NAME}}' in its place, in single quotes",
+            shown(location)
+        );
+        return Err(Failure::new(Exit::Usage, message));
+    }
+    expand(location).map_err(|m| Failure::new(Exit::Usage, format!("{}: {m}", shown(location))))
 }
 
 fn refuse_streams_twice(config: &Config) -> Result<(), Failure> {
@@ -139,6 +171,7 @@ pub(super) fn conduct(
         seed: tuning.seed,
         slices: tuning.slices,
         only,
+        again: None,
     };
     let (session, dir) = begin(config, policy, choices, tuning.run_dir.as_deref(), &base)?;
     let report = watch(session.stored_bytes(), &signals, |monitor| {
@@ -207,6 +240,7 @@ fn begin(
         }
         let again = Choices {
             seed,
+            again: Some(plan.clone()),
             ..choices.clone()
         };
         let session = Session::open(config.clone(), policy.clone(), &again, base)?;
@@ -300,6 +334,7 @@ pub(super) fn config(command: ConfigCommand) -> Result<Exit, Failure> {
                 seed: Some(0),
                 slices: None,
                 only: chosen.only,
+                again: None,
             };
             let session = Session::open(config, policy, &choices, temp.path())?;
             let mut out = String::new();

@@ -41,6 +41,8 @@ pub(super) fn demo(args: Demo) -> Result<Exit, Failure> {
     }
     let config = Config::load(&dir.join("assay.toml"))?;
     let tuning = Tuning {
+        max_rate: None,
+        settle_delay: None,
         seed: Some(args.seed),
         threads: None,
         slices: None,

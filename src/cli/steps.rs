@@ -23,6 +23,7 @@ pub(super) fn plan(args: PlanArgs) -> Result<Exit, Failure> {
         seed: args.tuning.seed,
         slices: args.tuning.slices,
         only: args.chosen.only,
+        again: None,
     };
     let session = Session::open(config, Policy::strict(), &choices, temp.path())?;
     let json = serde_json::to_vec_pretty(&session.plan).expect("a plan has a JSON form");
@@ -116,11 +117,7 @@ fn follow(
             format!("{shown} is no plan of this version of assay: {e}"),
         )
     })?;
-    let choices = Choices {
-        only: chosen.only.clone(),
-        ..Choices::default()
-    };
-    Ok(Session::open(config, policy, &choices, spool)?.follow(plan, &choices, spool)?)
+    Ok(Session::follow(config, policy, plan, chosen.only.clone(), spool)?)
 }
 
 fn spool() -> Result<tempfile::TempDir, Failure> {

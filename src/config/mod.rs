@@ -12,12 +12,13 @@ mod values;
 
 use crate::Pair;
 use crate::mapping::Compare;
+use crate::source::live::Secret;
 use serde::Deserialize;
 use source::Source;
 use std::path::Path;
 use toml::Spanned;
 
-pub use sections::{RunConfig, ScanConfig, SideConfig};
+pub use sections::{LiveConfig, RunConfig, ScanConfig, SettleConfig, SideConfig};
 pub use source::ConfigError;
 pub(crate) use suggest::did_you_mean;
 pub use template::{MAPPING, TEMPLATE};
@@ -33,6 +34,8 @@ pub struct Config {
     pub compares: Vec<Compare>,
     /// How to scan.
     pub scan: ScanConfig,
+    /// How suspects of live stores are looked at again.
+    pub settle: SettleConfig,
     /// Where to keep runs.
     pub run: RunConfig,
     /// The key of compares that are not configured.
@@ -52,6 +55,8 @@ struct File {
     defaults: compares::Defaults,
     #[serde(default)]
     scan: ScanConfig,
+    #[serde(default)]
+    settle: SettleConfig,
     #[serde(default)]
     run: RunConfig,
     policy: Option<toml::Table>,
@@ -82,6 +87,26 @@ impl Config {
             if side.location != "-" && !side.location.contains("://") {
                 side.location = dir.join(&side.location).display().to_string();
             }
+            side.keep_secret();
+            let named = |message: String| {
+                Source {
+                    file: &file,
+                    text: &text,
+                }
+                .error(0, message)
+            };
+            side.live.user = side
+                .live
+                .user
+                .take()
+                .map(|user| expand(&user))
+                .transpose()
+                .map_err(named)?;
+            if let Some(password) = &side.live.password {
+                let read = expand(password.reveal()).map_err(named)?;
+                side.live.password = Some(Secret::new(read));
+            }
+            side.live.ca_file = side.live.ca_file.take().map(|file| dir.join(file));
             side.schema = side.schema.take().map(|s| dir.join(s));
         }
         config.run.dir = dir.join(&config.run.dir);
@@ -116,6 +141,7 @@ impl Config {
             },
             compares,
             scan: parsed.scan,
+            settle: parsed.settle,
             run: parsed.run,
             default_key: Vec::new(),
             policy: parsed.policy.map(|table| table.to_string()),
@@ -125,17 +151,14 @@ impl Config {
 }
 
 /// Replaces `${NAME}` by the environment's value.
-fn expand(text: &str) -> Result<String, String> {
+pub fn expand(text: &str) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {
         out.push_str(&rest[..at]);
-        let end = rest[at..]
-            .find('}')
-            .ok_or_else(|| "location: ${ without }".to_owned())?
-            + at;
+        let end = rest[at..].find('}').ok_or_else(|| "${ without }".to_owned())? + at;
         let name = &rest[at + 2..end];
-        out.push_str(&std::env::var(name).map_err(|_| format!("location: the environment has no {name}"))?);
+        out.push_str(&std::env::var(name).map_err(|_| format!("the environment has no {name}"))?);
         rest = &rest[end + 1..];
     }
     Ok(out + rest)

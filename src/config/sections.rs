@@ -3,15 +3,23 @@
 use crate::canon::cell::Precision;
 use crate::canon::csv::DialectKind;
 use crate::plan::Strategy;
+use crate::scan::Patience;
+use crate::source::Source;
+use crate::source::live::{self, Secret};
 use serde::Deserialize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// One side.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SideConfig {
-    /// A file, a directory, an archive, or `-`. `${NAME}` is replaced from the environment.
+    /// A file, a directory, an archive, `-`, or the connection string of a live store, without its secrets.
+    /// `${NAME}` is replaced from the environment.
     pub location: String,
+    /// The connection string with its secrets.
+    #[serde(skip)]
+    pub uri: Option<Secret>,
     /// What people call the side.
     pub label: Option<String>,
     /// `bson`, `ndjson` or `csv`, where the name does not say.
@@ -28,6 +36,52 @@ pub struct SideConfig {
     pub double_precision: Option<u8>,
     /// The FLOATPRECISION the export was made with.
     pub float_precision: Option<u8>,
+    /// How a live store is read.
+    #[serde(default)]
+    pub live: LiveConfig,
+}
+
+/// `[stable.live]`, `[candidate.live]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LiveConfig {
+    /// The CQL user.
+    pub user: Option<String>,
+    /// The CQL user's password, from the environment: `${NAME}`.
+    #[serde(default, deserialize_with = "secret")]
+    pub password: Option<Secret>,
+    /// Whether CQL connections are encrypted.
+    #[serde(default)]
+    pub tls: bool,
+    /// Certificates that are trusted for CQL, in PEM form.
+    pub ca_file: Option<PathBuf>,
+    /// The datacentre that is read from.
+    pub datacenter: Option<String>,
+    /// CQL consistency; `LOCAL_QUORUM` if not given.
+    pub consistency: Option<String>,
+    /// MongoDB read concern; that of the connection string or `majority` if not given.
+    pub read_concern: Option<String>,
+    /// Records in one answer, at most.
+    pub page: Option<u32>,
+    /// Requests under way at once, at most.
+    pub in_flight: Option<usize>,
+    /// Bytes of records a second, at most.
+    pub max_rate: Option<f64>,
+    /// Requests a second, at most.
+    pub max_requests: Option<f64>,
+    /// Times of day at which the store may be read, as `22:00-06:00`.
+    #[serde(default)]
+    pub windows: Vec<String>,
+}
+
+fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    match text.starts_with("${") && text.ends_with('}') {
+        true => Ok(Some(Secret::new(text))),
+        false => Err(serde::de::Error::custom(
+            "a password does not belong into a file: put it into the environment and write \"${NAME}\" here",
+        )),
+    }
 }
 
 impl SideConfig {
@@ -43,6 +97,16 @@ impl SideConfig {
             schema: None,
             double_precision: None,
             float_precision: None,
+            uri: None,
+            live: LiveConfig::default(),
+        }
+    }
+
+    /// Puts the connection string of a live store where nobody sees it, and leaves of it what may be seen.
+    pub fn keep_secret(&mut self) {
+        if Source::is_live(&self.location) && self.uri.is_none() {
+            self.uri = Some(Secret::new(&self.location));
+            self.location = live::shown(&self.location);
         }
     }
 
@@ -80,6 +144,35 @@ impl Default for ScanConfig {
             spill_limit: 16 << 30,
             checkpoint_seconds: 30.0,
             samples: 1000,
+        }
+    }
+}
+
+/// `[settle]`: how suspects of live stores are looked at again.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SettleConfig {
+    /// Seconds between the first reading and the second: longer than writes take to reach both sides.
+    pub delay_seconds: f64,
+    /// Readings after the first, at most.
+    pub attempts: u32,
+}
+
+impl Default for SettleConfig {
+    fn default() -> Self {
+        SettleConfig {
+            delay_seconds: 5.0,
+            attempts: 5,
+        }
+    }
+}
+
+impl SettleConfig {
+    /// The same for those who look again.
+    pub fn patience(&self) -> Patience {
+        Patience {
+            delay: Duration::from_secs_f64(self.delay_seconds.clamp(0.0, 3600.0)),
+            attempts: self.attempts.clamp(1, 100),
         }
     }
 }

@@ -4,6 +4,10 @@
 //! `assay merge` puts the parts together. `assay audit` makes one for itself, with one slice a side.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+mod range;
+
+pub use range::Range;
+
 use crate::digest::Sketch;
 use crate::{Pair, Side};
 use serde::{Deserialize, Serialize};
@@ -69,8 +73,11 @@ pub struct Input {
     pub location: String,
     /// The namespace.
     pub namespace: String,
-    /// Its size as stored, in bytes. A file that has changed since is refused.
+    /// Its size as stored, in bytes. A file that has changed since is refused; of a live store it is an estimate.
     pub stored_bytes: u64,
+    /// The ranges of a live store; positions in its spans number them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ranges: Vec<Range>,
 }
 
 /// One planned compare.

@@ -5,6 +5,7 @@ use super::judge::MappingJudge;
 use super::lane::Lane;
 use super::pass::Monitor;
 use super::reconcile::{Suspects, fetch, join};
+use super::settle::{Patience, Settler};
 use super::summary::{columns, coverage, equality_box, heat, ignored, lossy, notices, tolerances};
 use super::unique::Repeated;
 use super::wire::{key_names, wire};
@@ -19,6 +20,7 @@ use crate::store::{SortBudget, SortError, Sorter};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
+use std::time::Instant;
 
 /// A compare made ready: mapping, equality and both lanes.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub struct Means<'a> {
     pub budget: &'a SortBudget,
     /// Divergences that the report carries.
     pub samples: usize,
+    /// How long and how often suspects of live stores are looked at again.
+    pub patience: Patience,
 }
 
 /// Reconciles what a first pass left: fetches what differs unless it was put aside already, classifies it, writes every divergence to `sink` (one JSON object a line, in
@@ -100,7 +104,13 @@ pub(super) fn reconcile(
             prepared.sides.as_ref().zip(lanes),
         );
         let unread = Pair::from_fn(|side| unread.iter().any(|u| u.side == side));
-        join(lanes, aside, &judge, &mut |mut finding| {
+        let settler = Settler {
+            lanes,
+            judge: &judge,
+            patience: means.patience,
+            since: Instant::now(),
+        };
+        join(lanes, aside, &settler, &mut |mut finding| {
             doubt(&mut finding, unread);
             counts.add(finding.class, finding.state, 1);
             for field in &finding.fields {

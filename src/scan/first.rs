@@ -276,7 +276,7 @@ pub(super) fn scan<'a, E: From<SortError>>(
             worker.twins.drain_twins(&mut tally);
         }
         for (_, feed) in feeds.as_mut().into_sides() {
-            tally.unread.extend(feed.unread.take());
+            tally.unread.append(&mut feed.unread);
         }
         let remaining = feeds.as_ref().map(|f| f.remaining().to_vec());
         let ended = feeds.stable.ended() && feeds.candidate.ended();

@@ -1,14 +1,17 @@
 //! One side of one compare, ready to be read: its source, its namespace and its projection.
 
+use super::settle::Found;
 use crate::Side;
 use crate::canon::cell::LossScan;
 use crate::canon::csv::Dialect;
 use crate::canon::ejson::is_relaxed;
-use crate::canon::{Layout, RawRecord, Row};
+use crate::canon::{Layout, NativeRow, RawRecord, Row};
 use crate::diff::{Drilled, Place};
 use crate::mapping::{Depth, Digester, Projection};
 use crate::plan::Span;
-use crate::source::{Chunk, ChunkStream, FileSource, Format, Namespace, Position, SourceError};
+use crate::source::live::{KeyPart, Page};
+use crate::source::{Chunk, Format, Namespace, Position, Source, SourceError, Stream};
+use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
 /// One side of one compare.
@@ -17,7 +20,7 @@ pub struct Lane {
     /// The side.
     pub side: Side,
     /// Where its records come from.
-    pub source: Arc<FileSource>,
+    pub source: Arc<Source>,
     /// The namespace within the source.
     pub namespace: Namespace,
     /// Header, types and dialect of a text namespace.
@@ -56,7 +59,7 @@ impl Locator {
 
 impl Lane {
     /// Streams a span of the namespace.
-    pub fn chunks(&self, span: Span) -> Result<ChunkStream, SourceError> {
+    pub fn chunks(&self, span: Span) -> Result<Stream, SourceError> {
         let from = Position {
             offset: span.from,
             record: span.record,
@@ -119,7 +122,11 @@ impl Lane {
                     record: bytes,
                 }))
             }
-            (Format::Csv { .. }, None) => None,
+            (Format::Native, Some(layout)) => Some(RawRecord::Native(NativeRow {
+                layout,
+                record: bytes,
+            })),
+            (Format::Csv { .. } | Format::Native, None) => None,
         }
     }
 
@@ -132,27 +139,101 @@ impl Lane {
         digester: &mut Digester,
     ) -> Option<(Vec<u8>, Drilled)> {
         let mut found = None;
+        self.each_drilled(bytes, locator, digester, &mut |its_element, key, drilled| {
+            if its_element == element && found.is_none() {
+                found = Some((key.to_vec(), drilled));
+            }
+        });
+        found
+    }
+
+    /// Calls `visit` for each record that a raw record holds: which element it is, its key, and what it holds.
+    fn each_drilled(
+        &self,
+        bytes: &[u8],
+        locator: Locator,
+        digester: &mut Digester,
+        visit: &mut dyn FnMut(u64, &[u8], Drilled),
+    ) {
+        let Some(raw) = self.raw(bytes) else { return };
         let part = self.namespace.parts.get(locator.part as usize);
         let place = Place {
             file: part.map_or(&*self.namespace.name, |p| p.file()).to_owned(),
             offset: locator.in_file,
             number: locator.number + 1,
         };
-        self.projection
-            .project(self.raw(bytes)?, locator.offset, digester, &mut |d| {
-                let fields = d.take_captured();
-                if d.element() == element && found.is_none() {
-                    let drilled = Drilled {
-                        record: d.record(),
-                        fields,
-                        keyed: d.keyed(),
-                        problem: d.problem().cloned(),
-                        place: place.clone(),
-                    };
-                    found = Some((d.key().to_vec(), drilled));
-                }
+        self.projection.project(raw, locator.offset, digester, &mut |d| {
+            let drilled = Drilled {
+                fields: d.take_captured(),
+                record: d.record(),
+                keyed: d.keyed(),
+                problem: d.problem().cloned(),
+                place: place.clone(),
+            };
+            visit(d.element(), d.key(), drilled);
+        });
+    }
+
+    /// Reads the records of a live store under some keys, each by itself.
+    pub(super) fn look_up(&self, keys: &[&[u8]]) -> Found {
+        let mut found = Found::default();
+        let mut wanted = Vec::new();
+        for key in keys {
+            let forms = self.projection.native_keys(key);
+            let records = forms.map(|forms| {
+                let part = |(path, value)| KeyPart { path, value };
+                wanted.extend(forms.into_iter().map(|form| form.into_iter().map(part).collect()));
+                Vec::new()
             });
+            found.insert(
+                key.to_vec(),
+                records.map_err(|why| format!("{}: {why}", self.side)),
+            );
+        }
+        let Some(live) = self.source.live().filter(|_| !wanted.is_empty()) else {
+            return found;
+        };
+        match live.points(&self.namespace, &wanted) {
+            Ok(page) => self.sort_in(page, &mut found),
+            Err(error) => {
+                let why = format!("{}: {error}", self.side);
+                for records in found.values_mut().filter(|records| records.is_ok()) {
+                    *records = Err(why.clone());
+                }
+            }
+        }
         found
+    }
+
+    /// Puts the records of a page under their keys, as far as these are wanted.
+    fn sort_in(&self, page: Page, found: &mut Found) {
+        let chunk = Chunk {
+            data: page.data,
+            ends: page.ends,
+            part: 0,
+            start: Position::START,
+            file_offset: None,
+            resume: None,
+        };
+        let mut digester = self.digester(Depth::Tree);
+        let mut met = FxHashSet::default();
+        for number in 0..chunk.ends.len() {
+            // One record may answer to several forms of a key.
+            if !met.insert(chunk.record(number)) {
+                continue;
+            }
+            let locator = Locator::of(&chunk, number);
+            self.each_drilled(
+                chunk.record(number),
+                locator,
+                &mut digester,
+                &mut |_, key, drilled| {
+                    if let Some(Ok(records)) = found.get_mut(key) {
+                        records.push(drilled);
+                    }
+                },
+            );
+        }
     }
 
     /// A digester for this lane.
@@ -162,7 +243,8 @@ impl Lane {
 
     /// A scan for what the export of this lane may have lost, if it is one that can lose anything.
     pub fn loss_scan(&self) -> Option<LossScan> {
-        let layout = self.layout.as_ref()?;
+        let text = self.namespace.format != Format::Native;
+        let layout = self.layout.as_ref().filter(|_| text)?;
         layout
             .typed()
             .then(|| LossScan::new(&layout.columns, &layout.dialect))

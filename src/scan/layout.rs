@@ -2,14 +2,69 @@
 
 use crate::canon::Layout;
 use crate::canon::csv::{Dialect, DialectKind};
-use crate::config::SideConfig;
+use crate::config::{LiveConfig, SideConfig};
 use crate::model::{Schema, Table};
-use crate::source::{FileSource, Format, Namespace, OpenOptions};
+use crate::source::live::cql::{CqlOptions, Tls};
+use crate::source::live::mongo::MongoOptions;
+use crate::source::live::{Limits, LiveOptions, Secret, Window};
+use crate::source::{Format, Namespace, OpenOptions, Opening, Source};
 use std::path::Path;
 use std::sync::Arc;
 
+/// How a side is to be opened.
+///
+/// # Errors
+/// A sentence about an option that says nothing.
+pub fn opening(config: &SideConfig) -> Result<Opening, String> {
+    match &config.uri {
+        Some(uri) => live_options(uri, &config.live).map(|options| Opening::Live(Box::new(options))),
+        None => open_options(config).map(Opening::Files),
+    }
+}
+
+fn live_options(uri: &Secret, config: &LiveConfig) -> Result<LiveOptions, String> {
+    let mut options = LiveOptions {
+        uri: uri.clone(),
+        mongo: MongoOptions::default(),
+        cql: CqlOptions::default(),
+        limits: Limits::default(),
+    };
+    let (mongo, cql, limits) = (&mut options.mongo, &mut options.cql, &mut options.limits);
+    if let Some(page) = config.page {
+        let page = page.clamp(1, 100_000);
+        (mongo.batch, cql.page_rows) = (page, page as i32);
+    }
+    mongo.read_concern = config.read_concern.clone();
+    if let Some(name) = &config.consistency {
+        cql.consistency = CqlOptions::consistency_of(name)?;
+    }
+    cql.datacenter = config.datacenter.clone();
+    cql.login = config.user.clone().zip(config.password.clone());
+    cql.tls = (config.tls || config.ca_file.is_some()).then(|| Tls {
+        ca_file: config.ca_file.clone(),
+        unverified: false,
+    });
+    for (name, rate) in [
+        ("max_rate", config.max_rate),
+        ("max_requests", config.max_requests),
+    ] {
+        if rate.is_some_and(|rate| !rate.is_finite() || rate <= 0.0) {
+            return Err(format!("{name}: expected a number above 0"));
+        }
+    }
+    limits.in_flight = config.in_flight.unwrap_or(limits.in_flight).clamp(1, 1024);
+    limits.bytes_per_second = config.max_rate;
+    limits.requests_per_second = config.max_requests;
+    limits.windows = config
+        .windows
+        .iter()
+        .map(|text| text.parse::<Window>().map_err(|e| format!("windows: {e}")))
+        .collect::<Result<_, _>>()?;
+    Ok(options)
+}
+
 /// How a side's files are to be opened.
-pub fn open_options(config: &SideConfig) -> Result<OpenOptions, String> {
+fn open_options(config: &SideConfig) -> Result<OpenOptions, String> {
     let delimiter = match config.delimiter {
         None => None,
         Some(c) if c.is_ascii() => Some(c as u8),
@@ -38,12 +93,14 @@ pub fn open_options(config: &SideConfig) -> Result<OpenOptions, String> {
 /// # Errors
 /// A sentence with file, line and column for a header or schema that cannot be read.
 pub fn layout(
-    source: &FileSource,
+    source: &Source,
     namespace: &Namespace,
     config: &SideConfig,
 ) -> Result<Option<Arc<Layout>>, String> {
-    let Format::Csv { dialect, delimiter } = namespace.format else {
-        return Ok(None);
+    let (dialect, delimiter) = match namespace.format {
+        Format::Csv { dialect, delimiter } => (dialect, delimiter),
+        Format::Native => return native(source, namespace, config).map(Some),
+        Format::Bson | Format::Ndjson => return Ok(None),
     };
     let mut dialect = Dialect::of(dialect, delimiter);
     if let Some(null) = &config.null {
@@ -73,6 +130,12 @@ pub fn layout(
     Ok(Some(Arc::new(Layout::new(columns, dialect, None))))
 }
 
+fn native(source: &Source, namespace: &Namespace, config: &SideConfig) -> Result<Arc<Layout>, String> {
+    let (table, _) = table(source, namespace, config)?;
+    let table = table.ok_or_else(|| format!("the schema of {} is not to be had", namespace.name))?;
+    Ok(Arc::new(Layout::native(&table)))
+}
+
 fn table_name(namespace: &Namespace) -> (Option<&str>, &str) {
     match namespace.name.rsplit_once('.') {
         Some((keyspace, table)) => (Some(keyspace), table),
@@ -85,7 +148,7 @@ fn table_name(namespace: &Namespace) -> (Option<&str>, &str) {
 /// # Errors
 /// A sentence with file, line and column for a schema that cannot be read.
 pub(super) fn table(
-    source: &FileSource,
+    source: &Source,
     namespace: &Namespace,
     config: &SideConfig,
 ) -> Result<(Option<Table>, Vec<String>), String> {

@@ -4,7 +4,7 @@
 use super::lane::Lane;
 use super::tally::Unread;
 use crate::plan::Span;
-use crate::source::{Chunk, ChunkStream, SourceError};
+use crate::source::{Chunk, SourceError, Stream};
 use crate::{Pair, Side};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, TryLockError};
@@ -57,12 +57,19 @@ const PATIENCE: Duration = Duration::from_millis(20);
 pub struct Feed<'l> {
     lane: &'l Lane,
     spans: Vec<Span>,
-    stream: Option<ChunkStream>,
+    stream: Option<Stream>,
     /// Chunks read so far.
     read: u64,
+    /// Whether reading can go on from here another time.
+    resting: bool,
+    /// Ranges in a row that could not be read.
+    failures: u32,
     /// What could not be read.
-    pub unread: Option<Unread>,
+    pub unread: Vec<Unread>,
 }
+
+/// Ranges of a live store that fail in a row before the rest is not tried.
+const MOST_FAILURES: u32 = 3;
 
 impl<'l> Feed<'l> {
     /// A feed over `spans`, in order.
@@ -72,7 +79,9 @@ impl<'l> Feed<'l> {
             spans,
             stream: None,
             read: 0,
-            unread: None,
+            resting: true,
+            failures: 0,
+            unread: Vec::new(),
         }
     }
 
@@ -86,14 +95,18 @@ impl<'l> Feed<'l> {
         self.spans.is_empty()
     }
 
-    /// The next chunk of whole records. Trouble is noted in `unread` and ends the feed.
+    /// The next chunk of whole records. Trouble is noted in `unread`; it ends the feed of files, and that of a live store
+    /// if it does not end itself.
     pub fn next_chunk(&mut self) -> Option<Chunk> {
         loop {
             let span = *self.spans.first()?;
             match self.read_on(span) {
                 Ok(Some(chunk)) => {
-                    let end = chunk.end();
-                    (self.spans[0].from, self.spans[0].record) = (end.offset, end.record);
+                    self.failures = 0;
+                    self.resting = chunk.resume.is_some();
+                    if let Some(resume) = chunk.resume {
+                        (self.spans[0].from, self.spans[0].record) = (resume.offset, resume.record);
+                    }
                     self.read += 1;
                     return Some(chunk);
                 }
@@ -102,15 +115,35 @@ impl<'l> Feed<'l> {
                     self.spans.remove(0);
                 }
                 Err(error) => {
-                    self.unread = Some(Unread {
+                    self.unread.push(Unread {
                         side: self.lane.side,
                         file: self.lane.namespace.name.clone(),
                         offset: span.from,
                         reason: error.to_string(),
                     });
-                    self.spans.clear();
+                    self.failures += 1;
+                    self.resting = true;
+                    if self.lane.source.live().is_none() || self.stream.is_none() {
+                        self.spans.clear();
+                    } else {
+                        self.pass_over();
+                    }
                 }
             }
+        }
+    }
+
+    /// Goes on behind a range of a live store that could not be read; not for ever.
+    fn pass_over(&mut self) {
+        self.spans[0].from += 1;
+        if self.failures >= MOST_FAILURES {
+            self.unread.push(Unread {
+                side: self.lane.side,
+                file: self.lane.namespace.name.clone(),
+                offset: self.spans[0].from,
+                reason: "not tried any more, after ranges in a row that could not be read".to_owned(),
+            });
+            self.spans.clear();
         }
     }
 
@@ -133,7 +166,8 @@ pub fn chunks(load: Load) -> impl Iterator<Item = (Side, Chunk)> {
 }
 
 /// Reads both feeds until they end, the monitor or the flow says stop, or `until` is over, and gives every chunk to the
-/// worker that read it. Returns when all chunks are worked off; feeds and workers can go on in another call.
+/// worker that read it. Returns when all chunks are worked off and both feeds can go on from where they are, in another
+/// call.
 ///
 /// `each` returns by how many bytes the stable chunk of its load reached further than the candidate's, if it knows: the
 /// pairs to come are put right by it.
@@ -145,8 +179,10 @@ pub fn run_pass<W: Send>(
     until: Option<Instant>,
     each: impl Fn(&mut W, Load) -> Option<i64> + Sync,
 ) {
-    let going = || !monitor.stopping() && !flow.halted() && until.is_none_or(|t| Instant::now() < t);
+    let over = || monitor.stopping() || until.is_some_and(|t| Instant::now() >= t);
     let desk = Desk {
+        over: &over,
+        resting: feeds.as_ref().map(|feed| AtomicBool::new(feed.resting)),
         read: feeds.as_ref().map(|feed| AtomicU64::new(feed.read)),
         ended: feeds.as_ref().map(|feed| AtomicBool::new(feed.ended())),
         feeds: feeds.as_mut().map(Mutex::new),
@@ -160,9 +196,9 @@ pub fn run_pass<W: Send>(
     }
     rayon::in_place_scope(|pool| {
         for worker in workers.iter_mut() {
-            let (desk, each, going) = (&desk, &each, &going);
+            let (desk, each) = (&desk, &each);
             pool.spawn(move |_| {
-                while going() {
+                while !flow.halted() && !desk.closed() {
                     match desk.next() {
                         Next::Load(load, turn) => {
                             let bytes: usize = load
@@ -192,6 +228,9 @@ struct Desk<'f, 'l, F> {
     read: Pair<AtomicU64>,
     ended: Pair<AtomicBool>,
     lead: Mutex<Lead>,
+    resting: Pair<AtomicBool>,
+    /// Whether time is up: what has been begun is ended, and nothing begun.
+    over: &'f (dyn Fn() -> bool + Sync),
     flow: &'f F,
 }
 
@@ -240,6 +279,13 @@ impl Lead {
 }
 
 impl<F: Flow> Desk<'_, '_, F> {
+    fn closed(&self) -> bool {
+        (self.over)()
+            && Side::BOTH
+                .iter()
+                .all(|side| self.resting[*side].load(Ordering::Relaxed))
+    }
+
     fn next(&self) -> Next {
         if self.flow.paired()
             && let Some(load) = self.next_pair()
@@ -319,12 +365,13 @@ impl<F: Flow> Desk<'_, '_, F> {
 
     /// Reads on, if the flow admits it within `patience`. No chunk: the feed has ended.
     fn read(&self, side: Side, feed: &mut Feed<'_>, patience: Duration) -> Option<Option<(u64, Chunk)>> {
-        if !self.flow.admits(side, feed.read, patience) {
+        if feed.resting && (self.over)() || !self.flow.admits(side, feed.read, patience) {
             return None;
         }
         let number = feed.read;
         let chunk = feed.next_chunk();
         self.read[side].store(feed.read, Ordering::Relaxed);
+        self.resting[side].store(feed.resting, Ordering::Relaxed);
         if feed.ended() {
             self.ended[side].store(true, Ordering::Relaxed);
             self.flow.ended(side, feed.read);

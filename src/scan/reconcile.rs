@@ -4,6 +4,7 @@ use super::aside::{Aside, Batch, Met, Shelf};
 use super::compare::Means;
 use super::lane::Lane;
 use super::pass::{Feed, chunks, run_pass};
+use super::settle::{Settler, unsettled};
 use super::tally::{Tally, Unread};
 use super::unique::{Repeated, head, leaf};
 use crate::Pair;
@@ -156,7 +157,7 @@ pub(super) fn fetch<'b>(
     let unread = feeds
         .into_sides()
         .into_iter()
-        .filter_map(|(_, feed)| feed.unread)
+        .flat_map(|(_, feed)| feed.unread)
         .collect();
     Ok((shelf.finish()?, unread))
 }
@@ -170,7 +171,7 @@ const FEW: usize = 64;
 pub(super) fn join(
     lanes: Pair<&Lane>,
     mut aside: Sorted<'_>,
-    judge: &(dyn Judge + Sync),
+    settler: &Settler<'_>,
     tell: &mut dyn FnMut(Finding) -> Result<(), SortError>,
 ) -> Result<(), SortError> {
     let mut batch: Vec<Vec<Aside>> = Vec::new();
@@ -191,7 +192,7 @@ pub(super) fn join(
                 bytes += size;
                 if group.len() > FEW || group.len() > 4 && bytes > BATCH_BYTES {
                     let crowded = batch.pop().unwrap_or_default();
-                    work_off(lanes, &mut batch, judge, tell)?;
+                    work_off(lanes, &mut batch, settler, tell)?;
                     let crowd = crowd.insert(Crowd::new(lanes));
                     crowded.iter().for_each(|record| crowd.add(record));
                     bytes = 0;
@@ -199,47 +200,65 @@ pub(super) fn join(
                 continue;
             }
         }
-        if let Some(finding) = crowd.take().and_then(|crowd| crowd.finish(judge)) {
+        if let Some(finding) = crowd.take().and_then(|crowd| crowd.settle(settler)) {
             tell(finding)?;
         }
         if bytes + size > BATCH_BYTES {
-            work_off(lanes, &mut batch, judge, tell)?;
+            work_off(lanes, &mut batch, settler, tell)?;
             bytes = 0;
         }
         bytes += size;
         last = key;
         batch.push(vec![record]);
     }
-    if let Some(finding) = crowd.and_then(|crowd| crowd.finish(judge)) {
+    if let Some(finding) = crowd.and_then(|crowd| crowd.settle(settler)) {
         tell(finding)?;
     }
-    work_off(lanes, &mut batch, judge, tell)
+    work_off(lanes, &mut batch, settler, tell)
 }
 
 fn work_off(
     lanes: Pair<&Lane>,
     batch: &mut Vec<Vec<Aside>>,
-    judge: &(dyn Judge + Sync),
+    settler: &Settler<'_>,
     tell: &mut dyn FnMut(Finding) -> Result<(), SortError>,
 ) -> Result<(), SortError> {
-    let findings: Vec<Finding> = std::mem::take(batch)
+    let live = settler.live();
+    let looked: Vec<Looked> = std::mem::take(batch)
         .into_par_iter()
         .map_init(
             || lanes.map(|l| l.digester(Depth::Tree)),
-            |digesters, records| examine(lanes, records, digesters, judge),
+            |digesters, records| {
+                let looked = examine(lanes, records, digesters)?;
+                match looked {
+                    Looked::Whole(group) if !live => classify(group, settler.judge).map(Looked::Told),
+                    looked => Some(looked),
+                }
+            },
         )
         .flatten()
         .collect();
+    let (mut groups, mut findings) = (Vec::new(), Vec::new());
+    for looked in looked {
+        match looked {
+            Looked::Whole(group) => groups.push(group),
+            Looked::Told(finding) => findings.push(finding),
+        }
+    }
+    findings.extend(settler.settle(groups));
     findings.into_iter().try_for_each(tell)
 }
 
+/// What came of looking at the records under one key.
+enum Looked {
+    /// All of them.
+    Whole(Group),
+    /// What is to be told without more ado.
+    Told(Finding),
+}
+
 /// Looks at all records under one key hash in full. What was equal by digest already is not looked at.
-fn examine(
-    lanes: Pair<&Lane>,
-    records: Vec<Aside>,
-    digesters: &mut Pair<Digester>,
-    judge: &dyn Judge,
-) -> Option<Finding> {
+fn examine(lanes: Pair<&Lane>, records: Vec<Aside>, digesters: &mut Pair<Digester>) -> Option<Looked> {
     if let [a, b] = &records[..]
         && a.side != b.side
         && a.record == b.record
@@ -255,10 +274,10 @@ fn examine(
                 key = its_key;
                 sides[record.side].push(drilled);
             }
-            Err(lost) => return Some(*lost),
+            Err(lost) => return Some(Looked::Told(*lost)),
         }
     }
-    classify(Group { key, records: sides }, judge)
+    Some(Looked::Whole(Group { key, records: sides }))
 }
 
 /// Looks at one record in full: its key, and what it holds.
@@ -328,6 +347,14 @@ impl<'l> Crowd<'l> {
             }
             Err(lost) => _ = self.lost.get_or_insert(lost),
         }
+    }
+
+    fn settle(self, settler: &Settler<'_>) -> Option<Finding> {
+        let finding = self.finish(settler.judge)?;
+        Some(match settler.live() {
+            true => unsettled(finding, "so many records under one key are not read again"),
+            false => finding,
+        })
     }
 
     fn finish(self, judge: &dyn Judge) -> Option<Finding> {

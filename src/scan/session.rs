@@ -6,7 +6,7 @@ mod prepare;
 mod work;
 
 use super::compare::{Means, Prepared};
-use super::layout::open_options;
+use super::layout::opening;
 use super::pass::Monitor;
 use crate::Pair;
 use crate::canon::VERSION;
@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::digest::Hasher;
 use crate::mapping::Compare;
 use crate::plan::{Plan, SCHEMA};
-use crate::source::FileSource;
+use crate::source::Source;
 use crate::store::SortBudget;
 use crate::verdict::Policy;
 use prepare::{discover, planned, prepare, slices};
@@ -28,7 +28,7 @@ pub use error::SessionError;
 pub struct Session {
     config: Config,
     policy: Policy,
-    sources: Pair<Arc<FileSource>>,
+    sources: Pair<Arc<Source>>,
     prepared: Vec<Prepared>,
     /// The plan.
     pub plan: Plan,
@@ -45,6 +45,8 @@ pub struct Choices {
     pub slices: Option<usize>,
     /// Names of the compares wanted; all if there are none.
     pub only: Vec<String>,
+    /// The plan of a run that is to go on: live stores are read in its ranges.
+    pub again: Option<Plan>,
 }
 
 impl Session {
@@ -57,9 +59,8 @@ impl Session {
     ) -> Result<Session, SessionError> {
         let sources = Pair::try_from_fn(|side| {
             let side_config = &config.sides[side];
-            let options =
-                open_options(side_config).map_err(|m| SessionError::Usage(format!("{side}: {m}")))?;
-            FileSource::open(&side_config.location, &options, spool)
+            let options = opening(side_config).map_err(|m| SessionError::Usage(format!("{side}: {m}")))?;
+            Source::open(&side_config.location, &options, spool)
                 .map(Arc::new)
                 .map_err(|source| SessionError::Source { side, source })
         })?;
@@ -102,7 +103,10 @@ impl Session {
             schema: SCHEMA.to_owned(),
             canonical: VERSION,
             seed: format!("{seed:016x}"),
-            compares: prepared.iter().map(planned).collect(),
+            compares: prepared
+                .iter()
+                .map(|p| planned(p, choices.again.as_ref()))
+                .collect::<Result<_, SessionError>>()?,
             slices: slices(&prepared, choices.slices.unwrap_or(1))?,
         };
         Ok(Session {
@@ -137,6 +141,7 @@ impl Session {
             dir,
             budget,
             samples: self.config.scan.samples,
+            patience: self.config.settle.patience(),
         }
     }
 
@@ -145,16 +150,27 @@ impl Session {
         self.prepared.iter()
     }
 
-    /// Checks that a plan fits this session, and works under it from now on.
-    pub fn follow(self, plan: Plan, choices: &Choices, spool: &Path) -> Result<Session, SessionError> {
+    /// Opens both sides to work under a plan that was made before.
+    ///
+    /// # Errors
+    /// A plan that was made for something else, or was changed since.
+    pub fn follow(
+        config: Config,
+        policy: Policy,
+        plan: Plan,
+        only: Vec<String>,
+        spool: &Path,
+    ) -> Result<Session, SessionError> {
         let seed = u64::from_str_radix(&plan.seed, 16)
             .map_err(|_| SessionError::Usage("the plan's seed is no hex number".to_owned()))?;
         let choices = Choices {
             seed: Some(seed),
             slices: None,
-            only: choices.only.clone(),
+            only,
+            again: Some(plan),
         };
-        let mut session = Session::open(self.config, self.policy, &choices, spool)?;
+        let mut session = Session::open(config, policy, &choices, spool)?;
+        let plan = choices.again.expect("put there above");
         if session.plan.question() != plan.question() {
             let message = "the plan was made for another configuration, mapping or pair of stores (or they have changed since)";
             return Err(SessionError::Usage(message.to_owned()));

@@ -76,6 +76,7 @@ mod tests {
             part: 0,
             start: Position::START,
             file_offset: None,
+            resume: None,
         }
     }
 

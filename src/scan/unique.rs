@@ -129,7 +129,7 @@ fn read<'a>(lanes: Pair<&Lane>, means: &Means<'a>) -> Result<(Pair<KeyRuns<'a>>,
             None
         },
     );
-    let unread = feeds.into_sides().into_iter().filter_map(|(_, feed)| feed.unread);
+    let unread = feeds.into_sides().into_iter().flat_map(|(_, feed)| feed.unread);
     let unread = unread.collect();
     Ok((keys.finish()?, unread))
 }

@@ -29,6 +29,8 @@ pub struct Chunk {
     /// Offset of `data` in the part's decompressed file, for messages. Unknown in an archive, where records of other
     /// collections lie between.
     pub file_offset: Option<u64>,
+    /// Where reading goes on after this chunk; none in the midst of a live store's range, which is read as a whole.
+    pub resume: Option<Position>,
 }
 
 /// One record of a chunk.

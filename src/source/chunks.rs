@@ -221,13 +221,15 @@ impl ChunkStream {
                     // Trailing blank lines are looked at once more, by themselves.
                     ended = ended && self.failed.is_some();
                 }
-                let chunk = Chunk {
+                let mut chunk = Chunk {
                     data,
                     ends,
                     part: self.next_part - 1,
                     start: self.at,
                     file_offset,
+                    resume: None,
                 };
+                chunk.resume = Some(chunk.end());
                 return Ok(Some((chunk, ended)));
             }
             if data.len() > MAX_RECORD {
@@ -321,6 +323,7 @@ impl ChunkStream {
                 Format::Bson => "whole BSON documents, each between 5 bytes and 16 MiB".into(),
                 Format::Ndjson => "one JSON document a line".into(),
                 Format::Csv { .. } => "whole lines, each quote closed".into(),
+                Format::Native => unreachable!("no file holds native rows"),
             },
             advice: "export the file again; if it is whole, check that its format is the one given",
         }

@@ -19,6 +19,8 @@ pub enum Format {
         /// The byte between fields.
         delimiter: u8,
     },
+    /// Rows of native CQL cells, as a server sends them.
+    Native,
 }
 
 impl Format {
@@ -28,11 +30,12 @@ impl Format {
             Format::Bson => "bson",
             Format::Ndjson => "ndjson",
             Format::Csv { .. } => "csv",
+            Format::Native => "native",
         }
     }
 
     pub(super) const fn is_text(self) -> bool {
-        !matches!(self, Format::Bson)
+        !matches!(self, Format::Bson | Format::Native)
     }
 }
 

@@ -42,6 +42,7 @@ pub(super) fn framing(format: Format) -> Box<dyn Framing> {
         Format::Bson => Box::new(Bson),
         Format::Ndjson => Box::new(Ndjson),
         Format::Csv { dialect, delimiter } => Box::new(Csv(Dialect::of(dialect, delimiter))),
+        Format::Native => unreachable!("no file holds native rows"),
     }
 }
 

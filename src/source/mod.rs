@@ -12,6 +12,7 @@ mod chunk;
 mod chunks;
 mod crc64;
 mod dump;
+mod either;
 mod error;
 mod file;
 mod format;
@@ -29,6 +30,7 @@ mod tests;
 
 pub use chunk::{Chunk, Position, Record};
 pub use chunks::ChunkStream;
+pub use either::{Opening, Source, Stream};
 pub use error::{Failure, Place, SourceError, SourceErrorKind};
 pub use file::is_stream;
 pub use format::{Compression, DialectName, Engine, Format, OpenOptions};

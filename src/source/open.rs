@@ -100,41 +100,7 @@ impl FileSource {
     /// The namespace called `name`: by its full name, by a file's name, or by the last part of its name where only one
     /// of the two is qualified by a database.
     pub fn find(&self, name: &str) -> Result<&Namespace, SourceError> {
-        let all = &self.namespaces;
-        if let Some(exact) = all.iter().find(|ns| ns.name == name) {
-            return Ok(exact);
-        }
-        let tail = |name: &str| name.split_once('.').map(|(_, tail)| tail.to_owned());
-        let by_file: Vec<_> = all
-            .iter()
-            .filter(|ns| {
-                ns.parts
-                    .iter()
-                    .any(|p| !p.in_archive() && Path::new(p.file()).ends_with(name))
-            })
-            .collect();
-        let by_tail = || -> Vec<_> {
-            all.iter()
-                .filter(|ns| {
-                    tail(&ns.name).as_deref() == Some(name) || tail(name).as_deref() == Some(ns.name.as_str())
-                })
-                .collect()
-        };
-        let matches = if by_file.is_empty() { by_tail() } else { by_file };
-        let (problem, advice) = match matches.as_slice() {
-            [one] => return Ok(one),
-            [] => ("no namespace", near(name, all)),
-            several => (
-                "more than one namespace matches",
-                one_of(several.iter().map(|ns| ns.name.as_str())),
-            ),
-        };
-        Err(SourceError::Namespace {
-            location: self.location.clone(),
-            name: name.to_owned(),
-            problem: problem.to_owned(),
-            advice,
-        })
+        find(&self.location, &self.namespaces, name)
     }
 
     /// The records of `namespace` from one position to another, or to the end. Both must be record boundaries, made from
@@ -286,6 +252,48 @@ impl FileSource {
     }
 }
 
+/// The namespace called `name`, see [`FileSource::find`].
+pub(super) fn find<'n>(
+    location: &str,
+    all: &'n [Namespace],
+    name: &str,
+) -> Result<&'n Namespace, SourceError> {
+    if let Some(exact) = all.iter().find(|ns| ns.name == name) {
+        return Ok(exact);
+    }
+    let tail = |name: &str| name.split_once('.').map(|(_, tail)| tail.to_owned());
+    let by_file: Vec<_> = all
+        .iter()
+        .filter(|ns| {
+            ns.parts
+                .iter()
+                .any(|p| !p.in_archive() && Path::new(p.file()).ends_with(name))
+        })
+        .collect();
+    let by_tail = || -> Vec<_> {
+        all.iter()
+            .filter(|ns| {
+                tail(&ns.name).as_deref() == Some(name) || tail(name).as_deref() == Some(ns.name.as_str())
+            })
+            .collect()
+    };
+    let matches = if by_file.is_empty() { by_tail() } else { by_file };
+    let (problem, advice) = match matches.as_slice() {
+        [one] => return Ok(one),
+        [] => ("no namespace", near(name, all)),
+        several => (
+            "more than one namespace matches",
+            one_of(several.iter().map(|ns| ns.name.as_str())),
+        ),
+    };
+    Err(SourceError::Namespace {
+        location: location.into(),
+        name: name.to_owned(),
+        problem: problem.to_owned(),
+        advice,
+    })
+}
+
 fn open_found(found: Found, options: &OpenOptions) -> Result<Namespace, SourceError> {
     let format =
         format(options, found.suffix, found.dsbulk, found.schema).expect("directories list known suffixes");
@@ -355,6 +363,7 @@ fn adjust(format: Format, options: &OpenOptions, cqlsh: bool) -> Format {
 fn engine(format: Format, head: &[u8], schema: bool) -> Engine {
     match format {
         Format::Bson => Engine::Mongo,
+        Format::Native => Engine::Cassandra,
         Format::Ndjson if has_extended_json(head) => Engine::Mongo,
         Format::Csv { dialect, .. } if schema || dialect != DialectName::Rfc4180 => Engine::Cassandra,
         Format::Ndjson | Format::Csv { .. } => Engine::Unknown,

@@ -43,7 +43,7 @@ impl Part {
             }
         }
         match format {
-            Format::Bson => {}
+            Format::Bson | Format::Native => {}
             Format::Ndjson => check_lines(&file, &head[preamble..])?,
             Format::Csv { .. } if options.header => {
                 let line = header_line(&file, preamble, format)?;

@@ -3,7 +3,7 @@
 
 use crate::bson::{date, document, int, nested, text};
 use crate::support::temp;
-use assay::config::{Config, RunConfig, ScanConfig, SideConfig};
+use assay::config::{Config, RunConfig, ScanConfig, SettleConfig, SideConfig};
 use assay::scan::{Choices, Monitor, Session};
 use assay::verdict::{Decision, Policy};
 use assay::{Pair, Side};
@@ -60,6 +60,7 @@ fn audit(stable: &Path, candidate: &Path, key: &str, dir: &Path) -> Result<Decis
             threads: 1,
             ..ScanConfig::default()
         },
+        settle: SettleConfig::default(),
         run: RunConfig::default(),
         default_key: Vec::from_iter((!key.is_empty()).then(|| key.to_owned())),
         policy: None,

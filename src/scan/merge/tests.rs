@@ -40,6 +40,7 @@ fn run(records: &[Record], number: u64) -> Run {
             record: number,
         },
         file_offset: None,
+        resume: None,
     })
 }
 
@@ -206,6 +207,7 @@ fn numbers_written_as_text_have_an_order_too() {
             part: 0,
             start,
             file_offset: None,
+            resume: None,
         })]
     };
     let all: Vec<u32> = (1..1_200).collect();

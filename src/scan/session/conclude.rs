@@ -7,6 +7,7 @@ use crate::report::{AuditResult, CompareResult, CompareRun, Outcome, Report, Run
 use crate::scan::compare::{Means, Prepared, reconcile};
 use crate::scan::first::Scanned;
 use crate::scan::pass::Monitor;
+use crate::scan::settle::Patience;
 use crate::store::write_atomic;
 use crate::verdict::{Evidence, decide};
 use crate::{Pair, Side};
@@ -29,6 +30,11 @@ impl Session {
             means.dir,
             Means {
                 monitor: &quiet,
+                // Who stops a run does not want to wait for more.
+                patience: Patience {
+                    attempts: if cancelled { 0 } else { means.patience.attempts },
+                    ..means.patience
+                },
                 ..means
             },
         );
@@ -84,7 +90,7 @@ impl Session {
                 .as_ref()
                 .into_sides()
                 .iter()
-                .flat_map(|(_, s)| s.notices().to_vec())
+                .flat_map(|(_, s)| s.notices())
                 .collect(),
             resumed,
             nonce: None,
@@ -137,7 +143,7 @@ impl Session {
         let config = &self.config.sides[side];
         StoreIdentity {
             label: config.label.clone().unwrap_or_else(|| side.name().to_owned()),
-            kind: "files".to_owned(),
+            kind: self.sources[side].kind().to_owned(),
             location: config.location.clone(),
             bytes: Some(
                 self.sources[side]

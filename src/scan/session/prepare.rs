@@ -4,20 +4,17 @@ use super::SessionError;
 use crate::config::Config;
 use crate::digest::Hasher;
 use crate::mapping::Compare;
-use crate::plan::{Input, PlannedCompare, Slice, Span, cut, sketch_cells};
+use crate::plan::{Input, Plan, PlannedCompare, Slice, Span, cut, sketch_cells};
 use crate::scan::compare::Prepared;
 use crate::scan::compile::{compile, equality_for};
 use crate::scan::lane::Lane;
 use crate::scan::layout::layout;
-use crate::source::{FileSource, Record};
+use crate::source::{Record, Source};
 use crate::{Pair, Side};
 use std::sync::Arc;
 
 /// Without configuration: namespaces of the same name, or the only one of each side.
-pub(super) fn discover(
-    sources: &Pair<Arc<FileSource>>,
-    key: &[String],
-) -> Result<Vec<Compare>, SessionError> {
+pub(super) fn discover(sources: &Pair<Arc<Source>>, key: &[String]) -> Result<Vec<Compare>, SessionError> {
     for (side, source) in sources.as_ref().into_sides() {
         source
             .whole()
@@ -69,7 +66,7 @@ pub(super) fn discover(
 
 pub(super) fn prepare(
     config: &Config,
-    sources: &Pair<Arc<FileSource>>,
+    sources: &Pair<Arc<Source>>,
     compare: Compare,
     hasher: Hasher,
 ) -> Result<Prepared, SessionError> {
@@ -102,18 +99,38 @@ pub(super) fn prepare(
     })
 }
 
-pub(super) fn planned(prepared: &Prepared) -> PlannedCompare {
-    let inputs = prepared.lanes.as_ref().map(|lane| Input {
-        location: prepared.sides[lane.side].location.clone(),
-        namespace: lane.namespace.name.clone(),
-        stored_bytes: lane.namespace.stored_bytes,
-    });
-    PlannedCompare {
-        name: prepared.compare.name.clone(),
+/// The plan of a compare; of a live store, the ranges of the run that is to go on, if there is one.
+pub(super) fn planned(prepared: &Prepared, again: Option<&Plan>) -> Result<PlannedCompare, SessionError> {
+    let name = &prepared.compare.name;
+    let before = again.and_then(|plan| plan.compares.iter().find(|c| c.name == *name));
+    let inputs = Pair::try_from_fn(|side| {
+        let lane = &prepared.lanes[side];
+        let mut input = Input {
+            location: prepared.sides[side].location.clone(),
+            namespace: lane.namespace.name.clone(),
+            stored_bytes: lane.namespace.stored_bytes,
+            ranges: Vec::new(),
+        };
+        let Some(live) = lane.source.live() else {
+            return Ok(input);
+        };
+        let failed = |source| SessionError::Source { side, source };
+        let before = before.map(|before| &before.inputs[side]);
+        if let Some(before) = before.filter(|b| b.namespace == input.namespace && !b.ranges.is_empty()) {
+            live.read_by(&lane.namespace, before.ranges.clone())
+                .map_err(failed)?;
+            // An estimate, which is another each time.
+            input.stored_bytes = before.stored_bytes;
+        }
+        input.ranges = live.reading(&lane.namespace).map_err(failed)?.ranges.clone();
+        Ok::<_, SessionError>(input)
+    })?;
+    Ok(PlannedCompare {
+        name: name.clone(),
         mapping: prepared.compare.digest(),
         sketch_cells: sketch_cells(inputs.stable.stored_bytes + inputs.candidate.stored_bytes),
         inputs,
-    }
+    })
 }
 
 /// Cuts every input into `n` slices at record boundaries. One slice needs no look at the data.
@@ -121,9 +138,18 @@ pub(super) fn slices(prepared: &[Prepared], n: usize) -> Result<Vec<Slice>, Sess
     let mut out = Vec::new();
     for (compare, prepared) in prepared.iter().enumerate() {
         for (side, lane) in prepared.lanes.as_ref().into_sides() {
-            let spans = match n {
-                0 | 1 => vec![Span::ALL],
-                n => {
+            let spans = match (n, lane.source.live()) {
+                (0 | 1, _) => vec![Span::ALL],
+                (n, Some(live)) => {
+                    let reading = live.reading(&lane.namespace);
+                    let ranges = reading
+                        .map_err(|source| SessionError::Source { side, source })?
+                        .ranges
+                        .len();
+                    let starts: Vec<(u64, u64)> = (0..ranges as u64).map(|range| (range, 0)).collect();
+                    cut(&starts, ranges as u64, n)
+                }
+                (n, None) => {
                     let (boundaries, end) = boundaries(lane);
                     cut(&boundaries, end, n)
                 }

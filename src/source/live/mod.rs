@@ -2,11 +2,37 @@
 //!
 //! A store divides a namespace into ranges of its own order; a range is read page by page, each page whole records in the
 //! form in which the server sent them. Nothing here writes to a server, and nothing decodes a value that is only passed on.
+//!
+//! Map: `mongo` and `cql` speak to servers, `limits` says how much is asked of one, [`LiveSource`] is the door, [`LiveStream`]
+//! what it delivers, `secret` keeps connection strings.
 
 pub mod cql;
+mod door;
 mod limits;
 pub mod mongo;
 mod page;
+mod secret;
+mod stream;
 
+pub use crate::plan::Range;
+pub use door::{LiveOptions, LiveSource, Reading};
 pub use limits::{Governor, Limits, Permit, Usage, Window};
-pub use page::{KeyPart, Page, Range};
+pub use page::{KeyPart, Page};
+pub use secret::{Protocol, Secret, holds_password, shown};
+pub use stream::LiveStream;
+
+use std::sync::OnceLock;
+use tokio::runtime::{Builder, Runtime};
+
+/// The runtime that waits for servers. Nothing is computed on it.
+fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("assay-io")
+            .enable_all()
+            .build();
+        runtime.expect("threads can be started")
+    })
+}

@@ -17,7 +17,7 @@ mod route;
 mod tls;
 
 pub use catalog::{LiveTable, TableKind};
-pub use options::{CqlOptions, Secret, Tls};
+pub use options::{CqlOptions, Tls};
 pub use points::point_reads;
 pub use probe::CqlProbe;
 

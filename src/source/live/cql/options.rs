@@ -1,6 +1,7 @@
 //! What a user says about a CQL cluster: where it is, who we are there, and how it is read.
 
 use crate::source::SourceError;
+use crate::source::live::Secret;
 use scylla::statement::Consistency;
 use std::fmt;
 use std::path::PathBuf;
@@ -8,27 +9,6 @@ use std::time::Duration;
 
 /// The port of the native protocol.
 const PORT: u16 = 9042;
-
-/// Text that nobody gets to see.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps `text`.
-    pub fn new(text: impl Into<String>) -> Secret {
-        Secret(text.into())
-    }
-
-    pub(super) fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("…")
-    }
-}
 
 /// Whether connections are encrypted, and what is asked of the servers' certificates.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +40,31 @@ pub struct CqlOptions {
     pub retries: u32,
     /// How long to wait before the first repetition; before each other one twice as long as before the last.
     pub back_off: Duration,
+}
+
+impl CqlOptions {
+    /// The consistency of this name, as CQL writes it.
+    ///
+    /// # Errors
+    /// A sentence with the names that there are.
+    pub fn consistency_of(name: &str) -> Result<Consistency, String> {
+        const KNOWN: [(&str, Consistency); 8] = [
+            ("ONE", Consistency::One),
+            ("TWO", Consistency::Two),
+            ("THREE", Consistency::Three),
+            ("QUORUM", Consistency::Quorum),
+            ("ALL", Consistency::All),
+            ("LOCAL_ONE", Consistency::LocalOne),
+            ("LOCAL_QUORUM", Consistency::LocalQuorum),
+            ("EACH_QUORUM", Consistency::EachQuorum),
+        ];
+        let wanted = name.to_ascii_uppercase();
+        let found = KNOWN.iter().find(|(name, _)| *name == wanted);
+        found.map(|(_, consistency)| *consistency).ok_or_else(|| {
+            let names = KNOWN.map(|(name, _)| name).join(", ");
+            format!("consistency {name:?}: expected one of {names}")
+        })
+    }
 }
 
 impl Default for CqlOptions {

@@ -1,0 +1,149 @@
+//! From a canonical key back to what a side may hold: values are guessed, and believed if the mapping makes the key of them.
+
+use super::projection::Projection;
+use super::rule::{ELEMENT, INDEX, Rule};
+use crate::canon::{Encoder, Equality, Numbers, decode};
+use crate::model::{Number, NumberRepr, NumberType, Timestamp, Value};
+
+/// The parts of a key as one side may hold them: the path of each, and its value.
+pub type NativeKey = Vec<(String, Value)>;
+
+/// Forms of one key, at most.
+const MOST_FORMS: usize = 64;
+
+impl Projection {
+    /// What records may hold under their key's paths so that their canonical key is `key`. Under `explode`, parts that lie
+    /// inside the elements are left out: records are found by the others, and hold more keys than this one.
+    ///
+    /// # Errors
+    /// A sentence about the part that cannot be turned back.
+    pub fn native_keys(&self, key: &[u8]) -> Result<Vec<NativeKey>, String> {
+        let mut forms: Vec<NativeKey> = vec![Vec::new()];
+        let mut rest = key;
+        for position in 0..self.key_len {
+            let (value, tail) = decode(rest).map_err(|problem| problem.to_string())?;
+            let part = &rest[..rest.len() - tail.len()];
+            rest = tail;
+            let rule = self.key_position.iter().position(|p| *p == Some(position));
+            let rule = rule.map(|rule| &self.rules[rule]).ok_or("the key has no rule")?;
+            let Some(path) = rule.path.as_ref().filter(|path| !self.inside_elements(path)) else {
+                continue;
+            };
+            let values = self.natives(rule, &value, part);
+            if values.is_empty() {
+                let name = &rule.name;
+                return Err(format!(
+                    "no value of {path} is known that the mapping makes this {name} of"
+                ));
+            }
+            forms = forms
+                .iter()
+                .flat_map(|form| {
+                    values.iter().map(|value| {
+                        let mut form = form.clone();
+                        form.push((path.clone(), value.clone()));
+                        form
+                    })
+                })
+                .take(MOST_FORMS)
+                .collect();
+        }
+        match forms.iter().any(Vec::is_empty) {
+            true => Err("no part of the key is a field that records can be looked up by".to_owned()),
+            false => Ok(forms),
+        }
+    }
+
+    fn inside_elements(&self, path: &str) -> bool {
+        let Some(explode) = &self.explode else {
+            return false;
+        };
+        let inside = path
+            .strip_prefix(explode.as_str())
+            .is_some_and(|rest| rest.starts_with('.'));
+        inside || path == INDEX || path == ELEMENT
+    }
+
+    fn natives(&self, rule: &Rule, value: &Value, part: &[u8]) -> Vec<Value> {
+        let by_value = Equality {
+            numbers: Numbers::Value,
+            ..self.equality
+        };
+        let makes_it = |native: &Value| {
+            let mut encoder = Encoder::new(by_value);
+            let made = rule.convert.apply(native.clone());
+            made.is_ok_and(|made| encoder.value(&made).is_ok() && encoder.bytes() == part)
+        };
+        guesses(value).into_iter().filter(makes_it).collect()
+    }
+}
+
+/// What a value may have been before it was converted.
+fn guesses(value: &Value) -> Vec<Value> {
+    let mut out = vec![value.clone()];
+    let bytes = |subtype, bytes: &[u8]| Value::Bytes {
+        subtype,
+        bytes: bytes.to_vec(),
+    };
+    match value {
+        Value::Text(text) => out.extend(read_as(text)),
+        Value::Number(number) => {
+            out.push(Value::Text(number.to_string()));
+            if let NumberRepr::Int(n) = number.repr {
+                let units = [1i128, 1_000, 1_000_000, 1_000_000_000, 86_400_000_000_000];
+                out.extend(units.map(|unit| Value::Timestamp(Timestamp(i128::from(n) * unit))));
+                out.push(Value::Date(n));
+            }
+        }
+        Value::Uuid(uuid) => {
+            out.push(Value::Text(hyphenated(uuid)));
+            out.extend([3, 0].map(|subtype| bytes(subtype, uuid)));
+            let turned = |order: [usize; 16]| order.map(|at| uuid[at]);
+            let java = turned([7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8]);
+            let csharp = turned([3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15]);
+            out.extend([java, csharp].map(|uuid| bytes(3, &uuid)));
+        }
+        Value::ObjectId(id) => out.extend([Value::Text(hex::encode(id)), bytes(0, id)]),
+        Value::Bytes { bytes, .. } => out.push(Value::Text(hex::encode(bytes))),
+        Value::Timestamp(Timestamp(nanos)) => {
+            let units = [1i128, 1_000, 1_000_000, 1_000_000_000];
+            let whole = units.into_iter().filter(|unit| nanos % unit == 0);
+            let numbers = whole.filter_map(|unit| i64::try_from(nanos / unit).ok());
+            out.extend(numbers.map(|n| Value::Number(Number::int(n, NumberType::Int64))));
+        }
+        Value::Date(days) => {
+            out.push(Value::Timestamp(Timestamp(
+                i128::from(*days) * 86_400_000_000_000,
+            )));
+        }
+        _ => {}
+    }
+    out
+}
+
+/// What a text may have been.
+fn read_as(text: &str) -> Vec<Value> {
+    let mut out = Vec::new();
+    if let Ok(number) = text.parse::<i64>() {
+        out.push(Value::Number(Number::int(number, NumberType::Int64)));
+    }
+    if let Ok(bytes) = hex::decode(text) {
+        if let Ok(id) = <[u8; 12]>::try_from(bytes.as_slice()) {
+            out.push(Value::ObjectId(id));
+        }
+        out.push(Value::Bytes { subtype: 0, bytes });
+    }
+    let digits = text.replace('-', "");
+    if let Some(uuid) = hex::decode(digits)
+        .ok()
+        .and_then(|b| <[u8; 16]>::try_from(b).ok())
+    {
+        out.push(Value::Uuid(uuid));
+    }
+    out
+}
+
+fn hyphenated(uuid: &[u8; 16]) -> String {
+    let hex = hex::encode(uuid);
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}

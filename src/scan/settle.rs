@@ -1,0 +1,184 @@
+//! Settling: what a first reading of a live store showed is looked at again, after a while, before it is told.
+//!
+//! A key whose records still differ and have not changed between two readings is confirmed; one whose records have become
+//! equal was transient; one that kept changing is racing. Files do not move, and are not read again.
+
+use super::lane::Lane;
+use crate::diff::{Drilled, Finding, Group, Judge, classify};
+use crate::digest::RecordHash;
+use crate::report::State;
+use crate::{Pair, Side};
+use rustc_hash::FxHashMap;
+use std::time::{Duration, Instant};
+
+/// How long and how often to look again.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// The wait between the first reading and the second; it doubles with each one that shows another change.
+    pub delay: Duration,
+    /// Readings after the first, at most. None: nothing is looked at again, and all of it is unknown.
+    pub attempts: u32,
+}
+
+/// The longest wait between two readings.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// Looks at suspects again.
+pub(super) struct Settler<'a> {
+    pub lanes: Pair<&'a Lane>,
+    pub judge: &'a (dyn Judge + Sync),
+    pub patience: Patience,
+    /// When the reading that the suspects come from had ended.
+    pub since: Instant,
+}
+
+/// The records under some keys, or why they could not be read.
+pub(super) type Found = FxHashMap<Vec<u8>, Result<Vec<Drilled>, String>>;
+
+/// A key that is not decided yet.
+struct Open {
+    key: Vec<u8>,
+    /// The records of sides that are files.
+    still: Pair<Vec<Drilled>>,
+    hashes: Pair<Vec<RecordHash>>,
+    last: Finding,
+}
+
+impl Settler<'_> {
+    /// Whether a side is live, so that there is anything to settle.
+    pub fn live(&self) -> bool {
+        let live = self.lanes.map(|lane| lane.source.live().is_some());
+        live.stable || live.candidate
+    }
+
+    /// Settles suspects; what is equal by now comes out as transient.
+    pub fn settle(&self, groups: Vec<Group>) -> Vec<Finding> {
+        let mut settled = Vec::new();
+        let mut open = Vec::new();
+        for group in groups {
+            let Group { key, records } = group;
+            let hashes = hashes(&records);
+            let still = Pair::from_fn(|side| match self.lanes[side].source.live() {
+                Some(_) => Vec::new(),
+                None => records[side].clone(),
+            });
+            let Some(last) = classify(
+                Group {
+                    key: key.clone(),
+                    records,
+                },
+                self.judge,
+            ) else {
+                continue;
+            };
+            match last.keyed {
+                true => open.push(Open {
+                    key,
+                    still,
+                    hashes,
+                    last,
+                }),
+                false => settled.push(unsettled(
+                    last,
+                    "a record without a key cannot be looked at again",
+                )),
+            }
+        }
+        let mut since = self.since;
+        for attempt in 0..self.patience.attempts {
+            if open.is_empty() {
+                break;
+            }
+            let wait = self
+                .patience
+                .delay
+                .saturating_mul(1 << attempt.min(16))
+                .min(LONGEST);
+            std::thread::sleep(wait.saturating_sub(since.elapsed()));
+            open = self.decide(open, &mut settled);
+            since = Instant::now();
+        }
+        let racing = self.patience.attempts > 0;
+        settled.extend(open.into_iter().map(|open| match racing {
+            true => with_state(open.last, State::Racing),
+            false => unsettled(open.last, "the run was stopped before it was looked at again"),
+        }));
+        settled.sort_by(|a, b| a.key.cmp(&b.key));
+        settled
+    }
+
+    /// Reads the records of all open keys, settles what can be settled by that, and gives back the rest.
+    ///
+    /// Stable is read before the candidate and after it: if it moved meanwhile, the reading does not count.
+    fn decide(&self, open: Vec<Open>, settled: &mut Vec<Finding>) -> Vec<Open> {
+        let keys: Vec<&[u8]> = open.iter().map(|open| &*open.key).collect();
+        let read = |side: Side| match self.lanes[side].source.live() {
+            Some(_) => self.lanes[side].look_up(&keys),
+            None => Found::default(),
+        };
+        let mut first = Pair {
+            stable: read(Side::Stable),
+            candidate: read(Side::Candidate),
+        };
+        let mut again = read(Side::Stable);
+        let mut rest = Vec::new();
+        for mut open in open {
+            let records = Pair::try_from_fn(|side| match self.lanes[side].source.live() {
+                Some(_) => first[side].remove(&open.key).unwrap_or(Ok(Vec::new())),
+                None => Ok(open.still[side].clone()),
+            });
+            let records = match records {
+                Ok(records) => records,
+                Err(why) => {
+                    settled.push(unsettled(open.last, &why));
+                    continue;
+                }
+            };
+            let moved = self.lanes.stable.source.live().is_some()
+                && match again.remove(&open.key).unwrap_or(Ok(Vec::new())) {
+                    Ok(again) => sorted(&again) != sorted(&records.stable),
+                    Err(_) => true,
+                };
+            let now = hashes(&records);
+            let key = open.key.clone();
+            match classify(Group { key, records }, self.judge) {
+                _ if moved => rest.push(Open { hashes: now, ..open }),
+                None => settled.push(with_state(open.last, State::Transient)),
+                Some(finding) if now == open.hashes => settled.push(finding),
+                Some(finding) => {
+                    (open.last, open.hashes) = (finding, now);
+                    rest.push(open);
+                }
+            }
+        }
+        rest
+    }
+}
+
+fn hashes(records: &Pair<Vec<Drilled>>) -> Pair<Vec<RecordHash>> {
+    records.as_ref().map(|records| sorted(records))
+}
+
+fn sorted(records: &[Drilled]) -> Vec<RecordHash> {
+    let mut hashes: Vec<RecordHash> = records.iter().map(|record| record.record).collect();
+    hashes.sort_unstable_by_key(|hash| hash.0);
+    hashes
+}
+
+fn with_state(mut finding: Finding, state: State) -> Finding {
+    finding.state = state;
+    finding
+}
+
+/// A finding that could not be looked at again.
+pub(super) fn unsettled(finding: Finding, why: &str) -> Finding {
+    let why = format!("not confirmed: {why}");
+    Finding {
+        state: State::Unknown,
+        detail: Some(match &finding.detail {
+            Some(detail) => format!("{detail}; {why}"),
+            None => why,
+        }),
+        ..finding
+    }
+}

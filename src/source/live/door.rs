@@ -1,0 +1,331 @@
+//! The door to a live store: it is connected to, its namespaces are listed, cut into ranges and read.
+
+use super::cql::{CqlOptions, CqlStore, LiveTable};
+use super::mongo::{CollectionKind, LiveCollection, MongoOptions, MongoProbe, MongoStore};
+use super::secret::{Protocol, Secret, shown};
+use super::stream::LiveStream;
+use super::{Governor, KeyPart, Limits, Page, Range, Usage, runtime};
+use crate::source::{Engine, Format, Namespace, Position, Schema, SourceError};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::mpsc::Sender;
+
+/// Bytes of a range, about: small enough for a few of them to be held at once, large enough to be worth a query.
+const RANGE_BYTES: u64 = 4 << 20;
+
+/// Ranges of one namespace, at most.
+const MOST_RANGES: u64 = 4096;
+
+/// How a live store is reached and read.
+#[derive(Clone, Debug)]
+pub struct LiveOptions {
+    /// The whole connection string.
+    pub uri: Secret,
+    /// How it is read if it is MongoDB.
+    pub mongo: MongoOptions,
+    /// How it is read if it is Cassandra or ScyllaDB.
+    pub cql: CqlOptions,
+    /// How much is asked of it.
+    pub limits: Limits,
+}
+
+/// A live store that has been connected to.
+#[derive(Debug)]
+pub struct LiveSource {
+    location: String,
+    store: Arc<Store>,
+    governor: Governor,
+    at_once: usize,
+    namespaces: Vec<Namespace>,
+    schemas: Vec<Schema>,
+    notices: Vec<String>,
+    readings: Mutex<HashMap<String, Arc<Reading>>>,
+}
+
+#[derive(Debug)]
+enum Store {
+    Mongo(MongoStore, Vec<LiveCollection>),
+    Cql(CqlStore, Vec<LiveTable>),
+}
+
+/// How one namespace is read.
+#[derive(Debug)]
+pub struct Reading {
+    store: Arc<Store>,
+    governor: Governor,
+    namespace: String,
+    probe: Option<MongoProbe>,
+    /// Its ranges, in the store's order.
+    pub ranges: Vec<Range>,
+}
+
+impl LiveSource {
+    /// Connects to the store at `location`, a connection string without secrets, and lists what it holds.
+    pub fn open(location: &str, options: &LiveOptions) -> Result<LiveSource, SourceError> {
+        let uri = options.uri.reveal();
+        let store = match Protocol::of(uri) {
+            Some(Protocol::Mongo) => runtime().block_on(async {
+                let store = MongoStore::connect(uri, &options.mongo).await?;
+                let collections = store.collections().await?;
+                Ok::<_, SourceError>(Store::Mongo(store, collections))
+            })?,
+            Some(Protocol::Cql) => runtime().block_on(async {
+                let store = CqlStore::connect(uri, &options.cql).await?;
+                let tables = store.tables().await?;
+                Ok::<_, SourceError>(Store::Cql(store, tables))
+            })?,
+            None => {
+                let advice = "begin it with mongodb://, mongodb+srv:// or cql://";
+                return Err(SourceError::usage(
+                    shown(location),
+                    "this is no live store",
+                    advice,
+                ));
+            }
+        };
+        let namespaces = store.namespaces();
+        Ok(LiveSource {
+            location: location.to_owned(),
+            schemas: store.schemas(),
+            notices: store.notices(),
+            namespaces,
+            store: Arc::new(store),
+            governor: Governor::new(options.limits.clone()),
+            at_once: options.limits.in_flight.max(1),
+            readings: Mutex::default(),
+        })
+    }
+
+    /// The connection string without secrets.
+    pub fn location(&self) -> &str {
+        &self.location
+    }
+
+    /// What kind of store it is, in a word.
+    pub fn kind(&self) -> &'static str {
+        match *self.store {
+            Store::Mongo(..) => "mongodb",
+            Store::Cql(..) => "cassandra",
+        }
+    }
+
+    /// What it holds, in order of name.
+    pub fn namespaces(&self) -> &[Namespace] {
+        &self.namespaces
+    }
+
+    /// The schemas of its tables, as CQL.
+    pub fn schemas(&self) -> &[Schema] {
+        &self.schemas
+    }
+
+    /// What is left aside and what is done in another way than it should be, and why. One line each.
+    pub fn notices(&self) -> Vec<String> {
+        let readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut degraded: Vec<String> = readings.values().flat_map(|reading| reading.degraded()).collect();
+        degraded.sort();
+        [self.notices.clone(), degraded].concat()
+    }
+
+    /// What was asked of the store so far.
+    pub fn usage(&self) -> Usage {
+        self.governor.usage()
+    }
+
+    /// Requests that may be under way at once.
+    pub(super) fn at_once(&self) -> usize {
+        self.at_once
+    }
+
+    /// How a namespace is read: what the server can do is looked at, and the namespace is cut into ranges, the first time.
+    pub fn reading(&self, namespace: &Namespace) -> Result<Arc<Reading>, SourceError> {
+        self.reading_by(namespace, None)
+    }
+
+    /// The same, with ranges that it was cut into before.
+    pub fn read_by(&self, namespace: &Namespace, ranges: Vec<Range>) -> Result<(), SourceError> {
+        self.reading_by(namespace, Some(ranges)).map(|_| ())
+    }
+
+    fn reading_by(
+        &self,
+        namespace: &Namespace,
+        ranges: Option<Vec<Range>>,
+    ) -> Result<Arc<Reading>, SourceError> {
+        let mut readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = readings.get(&namespace.name) {
+            return Ok(known.clone());
+        }
+        let wanted = (namespace.stored_bytes / RANGE_BYTES).clamp(self.at_once as u64, MOST_RANGES) as usize;
+        let (probe, ranges) = runtime().block_on(self.store.cut(&namespace.name, wanted, ranges))?;
+        let reading = Arc::new(Reading {
+            store: self.store.clone(),
+            governor: self.governor.clone(),
+            namespace: namespace.name.clone(),
+            probe,
+            ranges,
+        });
+        readings.insert(namespace.name.clone(), reading.clone());
+        Ok(reading)
+    }
+
+    /// The records of a namespace, from the range with the number `from.offset` up to the one with the number `to`.
+    pub fn chunks(
+        &self,
+        namespace: &Namespace,
+        from: Position,
+        to: Option<u64>,
+    ) -> Result<LiveStream, SourceError> {
+        Ok(LiveStream::new(self, self.reading(namespace)?, from, to))
+    }
+
+    /// The records under some keys; there may be others among them.
+    pub fn points(&self, namespace: &Namespace, keys: &[Vec<KeyPart>]) -> Result<Page, SourceError> {
+        let reading = self.reading(namespace)?;
+        runtime().block_on(reading.points(keys))
+    }
+}
+
+impl Reading {
+    /// Reads one range to its end.
+    pub(super) async fn read(&self, range: usize, pages: Sender<Page>) -> Result<(), SourceError> {
+        let range = &self.ranges[range];
+        match (&*self.store, &self.probe) {
+            (Store::Mongo(store, _), Some(probe)) => {
+                store
+                    .read(&self.namespace, range, probe, &self.governor, pages)
+                    .await
+            }
+            (Store::Cql(store, tables), _) => {
+                let table = table(tables, &self.namespace);
+                store.read(table, range, &self.governor, pages).await
+            }
+            (Store::Mongo(..), None) => unreachable!("{PROBED}"),
+        }
+    }
+
+    async fn points(&self, keys: &[Vec<KeyPart>]) -> Result<Page, SourceError> {
+        match (&*self.store, &self.probe) {
+            (Store::Mongo(store, _), Some(probe)) => {
+                store.points(&self.namespace, keys, probe, &self.governor).await
+            }
+            (Store::Cql(store, tables), _) => {
+                let table = table(tables, &self.namespace);
+                store.points(table, keys, &self.governor).await
+            }
+            (Store::Mongo(..), None) => unreachable!("{PROBED}"),
+        }
+    }
+
+    /// What is done in another way than it should be.
+    fn degraded(&self) -> Vec<String> {
+        let sentences = self.probe.iter().flat_map(|probe| &probe.degraded);
+        sentences
+            .map(|sentence| format!("{}: {sentence}", self.namespace))
+            .collect()
+    }
+}
+
+const PROBED: &str = "a collection is probed before it is read";
+
+/// The table of a namespace that was listed.
+fn table<'t>(tables: &'t [LiveTable], name: &str) -> &'t LiveTable {
+    let found = tables.iter().find(|table| table.name() == name);
+    found.expect("namespaces are made of the tables")
+}
+
+impl Store {
+    /// What the server does with a namespace, and its ranges.
+    async fn cut(
+        &self,
+        name: &str,
+        wanted: usize,
+        ranges: Option<Vec<Range>>,
+    ) -> Result<(Option<MongoProbe>, Vec<Range>), SourceError> {
+        match self {
+            Store::Mongo(store, _) => {
+                let probe = store.probe(name).await?;
+                // Ranges that are filters may each cost the server a scan of its own.
+                let wanted = if probe.min_max == Some(true) { wanted } else { 1 };
+                let ranges = match ranges {
+                    Some(ranges) => ranges,
+                    None => store.ranges(name, wanted, &probe).await?,
+                };
+                Ok((Some(probe), ranges))
+            }
+            Store::Cql(store, tables) => {
+                let ranges = match ranges {
+                    Some(ranges) => ranges,
+                    None => store.ranges(table(tables, name), wanted).await?,
+                };
+                Ok((None, ranges))
+            }
+        }
+    }
+
+    fn namespaces(&self) -> Vec<Namespace> {
+        let namespace = |name, format, engine, bytes: Option<u64>, metadata| Namespace {
+            name,
+            format,
+            engine,
+            parts: Vec::new(),
+            stored_bytes: bytes.unwrap_or_default(),
+            seekable: false,
+            metadata,
+        };
+        match self {
+            Store::Mongo(_, collections) => collections
+                .iter()
+                .filter(|c| c.kind != CollectionKind::View)
+                .map(|c| {
+                    let metadata = Some(c.metadata.clone());
+                    namespace(
+                        c.namespace.clone(),
+                        Format::Bson,
+                        Engine::Mongo,
+                        c.bytes,
+                        metadata,
+                    )
+                })
+                .collect(),
+            Store::Cql(_, tables) => tables
+                .iter()
+                .map(|t| {
+                    namespace(
+                        t.name(),
+                        Format::Native,
+                        Engine::Cassandra,
+                        t.estimated_bytes,
+                        None,
+                    )
+                })
+                .collect(),
+        }
+    }
+
+    fn schemas(&self) -> Vec<Schema> {
+        match self {
+            Store::Mongo(..) => Vec::new(),
+            Store::Cql(_, tables) => tables
+                .iter()
+                .map(|t| Schema {
+                    path: PathBuf::from(format!("the schema of {}", t.name())),
+                    text: t.ddl.clone(),
+                })
+                .collect(),
+        }
+    }
+
+    fn notices(&self) -> Vec<String> {
+        let views = match self {
+            Store::Mongo(_, collections) => collections,
+            Store::Cql(..) => return Vec::new(),
+        };
+        views
+            .iter()
+            .filter(|c| c.kind == CollectionKind::View)
+            .map(|c| format!("`{}` left aside: a view has no documents of its own", c.namespace))
+            .collect()
+    }
+}
