@@ -3,6 +3,7 @@
 mod aside;
 mod check;
 mod compare;
+mod columns;
 mod compile;
 mod first;
 mod judge;

@@ -4,11 +4,12 @@
 
 use super::number::excerpt;
 use super::scalar::{self, Probe};
-use crate::canon::Encoder;
+use crate::canon::{Encoder, Equality};
 use crate::canon::csv::{Dialect, DialectKind};
 use crate::model::{CqlType, Problem, Udt};
 use memchr::{memchr, memchr2};
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// Undoes what cqlsh's formatting does to text: `\\`, `\n`, `\x1b` and the other escapes of control characters.
 pub(super) fn unformat(text: &[u8]) -> Result<Vec<u8>, Problem> {
@@ -55,6 +56,33 @@ pub(super) fn unformat(text: &[u8]) -> Result<Vec<u8>, Problem> {
     Ok(plain)
 }
 
+/// Whether a bare word inside a value says null. What cqlsh prints for it depends on where it stands and on the version:
+/// nothing at all, too, in a tuple or a user-defined type.
+pub(super) fn is_null(word: &[u8], dialect: &Dialect) -> bool {
+    word == b"null"
+        || dialect.kind != DialectKind::Dsbulk
+            && (word.is_empty()
+                || word == b"None"
+                || dialect.null.as_deref().map(str::as_bytes) == Some(word))
+}
+
+/// The fields of a user-defined type's value, where they stand in its text.
+pub(super) struct Fields<'t> {
+    text: Cow<'t, [u8]>,
+    spans: Vec<Option<Range<usize>>>,
+}
+
+impl Fields<'_> {
+    /// The text of each declared field, in the order of the declaration.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &[u8]> {
+        let text = |span: &Option<Range<usize>>| match span {
+            Some(span) => self.text[span.clone()].trim_ascii(),
+            None => b"null",
+        };
+        self.spans.iter().map(text)
+    }
+}
+
 /// The text of one literal, and how far it has been read.
 pub(super) struct Literal<'t, 'p, 'q> {
     text: &'t [u8],
@@ -82,6 +110,43 @@ impl<'t, 'p, 'q> Literal<'t, 'p, 'q> {
     /// Writes the value of type `ty` that the whole text stands for.
     pub(super) fn whole(mut self, ty: &CqlType, out: &mut Encoder) -> Result<(), Problem> {
         self.value(ty, out)?;
+        self.ended()
+    }
+
+    /// Finds the fields of a value of type `udt`, by their place in its declaration, within the text that is given back with
+    /// them; none for null. The whole text is checked, as by [`Literal::whole`].
+    pub(super) fn split(mut self, udt: &Udt) -> Result<Option<Fields<'t>>, Problem> {
+        self.blank();
+        if self.json && self.rest().first() == Some(&b'"') {
+            let text = self.quoted()?;
+            let inner = Literal::new(&text, self.dialect, None).split(udt)?;
+            let spans = inner.map(|fields| fields.spans);
+            return Ok(spans.map(|spans| Fields { text, spans }));
+        }
+        if !self.accept(b'{') {
+            let word = self.bare();
+            return match is_null(word, self.dialect) {
+                true => self.ended().map(|()| None),
+                false => Err(self.expected(&format!("'{{' ({})", udt.name))),
+            };
+        }
+        let mut spans = vec![None; udt.fields.len()];
+        let mut skipped = Encoder::new(Equality::default());
+        self.fields(udt, b'}', |s, i| {
+            let Some(s) = s else { return Ok(()) };
+            let start = s.at;
+            skipped.clear();
+            let (name, ty) = &udt.fields[i];
+            s.value(ty, &mut skipped).map_err(|p| p.inside(name))?;
+            spans[i] = Some(start..s.at);
+            Ok(())
+        })?;
+        self.ended()?;
+        let text = Cow::Borrowed(self.text);
+        Ok(Some(Fields { text, spans }))
+    }
+
+    fn ended(&mut self) -> Result<(), Problem> {
         self.blank();
         if self.at == self.text.len() {
             return Ok(());
@@ -160,11 +225,11 @@ impl<'t, 'p, 'q> Literal<'t, 'p, 'q> {
         self.at += 1;
         match ty {
             CqlType::List(t) => out.list(|out| {
-                self.parts(close, |s, i| s.value(t, out).map_err(|p| p.at(i)))
+                self.parts(close, |s, i| s.element(t, out).map_err(|p| p.at(i)))
                     .map(drop)
             }),
             CqlType::Vector(t, size) => out.list(|out| {
-                let n = self.parts(close, |s, i| s.value(t, out).map_err(|p| p.at(i)))?;
+                let n = self.parts(close, |s, i| s.element(t, out).map_err(|p| p.at(i)))?;
                 if n == *size as usize {
                     return Ok(());
                 }
@@ -174,7 +239,7 @@ impl<'t, 'p, 'q> Literal<'t, 'p, 'q> {
             }),
             CqlType::Set(t) => out.set(|out| {
                 self.parts(close, |s, i| {
-                    out.element(|out| s.value(t, out)).map_err(|p| p.at(i))
+                    out.element(|out| s.element(t, out)).map_err(|p| p.at(i))
                 })
                 .map(drop)
             }),
@@ -184,7 +249,7 @@ impl<'t, 'p, 'q> Literal<'t, 'p, 'q> {
                     let text = std::cell::RefCell::new(s);
                     out.entry(
                         |out| text.borrow_mut().key(k, out),
-                        |out| text.borrow_mut().value(v, out),
+                        |out| text.borrow_mut().element(v, out),
                     )
                     .map_err(|p| p.at(i))
                 })
@@ -219,7 +284,7 @@ impl<'t, 'p, 'q> Literal<'t, 'p, 'q> {
             .whole(ty, out);
         }
         let word = self.bare();
-        if self.is_null(word) {
+        if is_null(word, self.dialect) {
             out.null();
             return Ok(());
         }
@@ -227,35 +292,51 @@ impl<'t, 'p, 'q> Literal<'t, 'p, 'q> {
         Err(self.expected(&format!("{:?} ({ty})", char::from(open))))
     }
 
+    /// Reads a part of a collection. None is ever null, so nothing is written as nothing.
+    fn element(&mut self, ty: &CqlType, out: &mut Encoder) -> Result<(), Problem> {
+        self.blank();
+        match self.rest() {
+            [] | [b',' | b']' | b'}' | b')', ..] | [b':', b' ', ..] => Err(self.expected("an element")),
+            _ => self.value(ty, out),
+        }
+    }
+
     fn key(&mut self, ty: &CqlType, out: &mut Encoder) -> Result<(), Problem> {
-        self.value(ty, out)?;
+        self.element(ty, out)?;
         self.expect(b':')
     }
 
-    /// Reads the fields, which stand in the order of the declaration; those that do not stand there are null.
     fn udt(&mut self, udt: &Udt, close: u8, out: &mut Encoder) -> Result<(), Problem> {
         out.document(|out| {
-            let mut next = 0;
-            self.parts(close, |s, _| {
-                let index = s.field_name(udt, next)?;
-                for (name, _) in &udt.fields[next..index] {
-                    out.field(name.as_bytes(), |out| {
+            self.fields(udt, close, |s, i| {
+                let (name, ty) = &udt.fields[i];
+                out.field(name.as_bytes(), |out| match s {
+                    Some(s) => s.value(ty, out),
+                    None => {
                         out.null();
                         Ok(())
-                    })?;
-                }
-                let (name, ty) = &udt.fields[index];
-                next = index + 1;
-                out.field(name.as_bytes(), |out| s.value(ty, out))
-            })?;
-            for (name, _) in &udt.fields[next..] {
-                out.field(name.as_bytes(), |out| {
-                    out.null();
-                    Ok(())
-                })?;
-            }
-            Ok(())
+                    }
+                })
+            })
         })
+    }
+
+    /// Calls `field` for each declared field, in the order of the declaration, in which they stand: with the reader at its
+    /// value, or without where it does not stand there, which is null.
+    fn fields(
+        &mut self,
+        udt: &Udt,
+        close: u8,
+        mut field: impl FnMut(Option<&mut Self>, usize) -> Result<(), Problem>,
+    ) -> Result<(), Problem> {
+        let mut next = 0;
+        self.parts(close, |s, _| {
+            let index = s.field_name(udt, next)?;
+            (next..index).try_for_each(|i| field(None, i))?;
+            next = index + 1;
+            field(Some(s), index)
+        })?;
+        (next..udt.fields.len()).try_for_each(|i| field(None, i))
     }
 
     /// Reads `name:` and finds it among the fields from `next` on.
@@ -294,7 +375,7 @@ impl<'t, 'p, 'q> Literal<'t, 'p, 'q> {
         }
         let start = self.at;
         let word = self.bare();
-        if self.is_null(word) {
+        if is_null(word, self.dialect) {
             out.null();
             return Ok(());
         }
@@ -303,15 +384,6 @@ impl<'t, 'p, 'q> Literal<'t, 'p, 'q> {
             return Err(self.expected("text in quotes"));
         }
         scalar::encode(ty, word, kind, self.probe.as_deref_mut(), out)
-    }
-
-    /// What cqlsh prints for a null inside a value depends on where it stands and on the version.
-    fn is_null(&self, word: &[u8]) -> bool {
-        word == b"null"
-            || !self.json
-                && (word.is_empty()
-                    || word == b"None"
-                    || self.dialect.null.as_deref().map(str::as_bytes) == Some(word))
     }
 
     /// The text up to the next separator. A colon separates only before a blank: times hold colons too.

@@ -18,7 +18,7 @@ pub use loss::{ColumnVerdict, LossCounts, LossScan, LossState, LossVerdict};
 
 use super::csv::{CellSpan, Dialect, DialectKind, Escapes};
 use super::{Absent, Encoder, Equality, FieldOrder, Flat, Normalize, Numbers, decode, ejson};
-use crate::model::{CqlType, NumberType, Problem, Timestamp, Value};
+use crate::model::{CqlType, NumberType, Problem, Timestamp, Udt, Value};
 use number::excerpt;
 use std::borrow::Cow;
 
@@ -92,14 +92,22 @@ pub struct ColumnSpec {
     pub non_frozen_collection: bool,
     /// Whether the store allows no null here (partition key columns): the null token of a text column is text then.
     pub never_null: bool,
+    /// The fields of a user-defined type, in the order of its declaration.
+    pub fields: Vec<ColumnSpec>,
 }
 
 impl ColumnSpec {
     /// A column that may hold null.
     pub fn new(name: impl Into<String>, ty: ColumnType) -> ColumnSpec {
         let non_frozen_collection = matches!(&ty, ColumnType::Cql(t) if t.is_multicell());
+        let fields = match &ty {
+            ColumnType::Cql(ty) => udt(ty).map_or(&[][..], |udt| &udt.fields),
+            _ => &[],
+        };
+        let field = |(name, ty): &(String, CqlType)| ColumnSpec::new(name, ColumnType::Cql(ty.clone()));
         ColumnSpec {
             name: name.into(),
+            fields: fields.iter().map(field).collect(),
             ty,
             non_frozen_collection,
             never_null: false,
@@ -124,7 +132,15 @@ impl ColumnSpec {
     }
 }
 
-/// One cell: its bytes in the file and what is needed to read them.
+/// The user-defined type that a type is, frozen or not.
+fn udt(ty: &CqlType) -> Option<&Udt> {
+    match ty.thawed() {
+        CqlType::Udt(udt) => Some(udt),
+        _ => None,
+    }
+}
+
+/// One cell, or a field of a user-defined type inside one: its bytes in the file and what is needed to read them.
 #[derive(Clone, Copy, Debug)]
 pub struct RawCell<'a> {
     /// The bytes without their quotes, escapes still in.
@@ -133,6 +149,8 @@ pub struct RawCell<'a> {
     pub quoted: bool,
     /// Whether the bytes hold escapes or doubled quotes.
     pub escaped: bool,
+    /// Whether this is part of another cell's value, written as a literal: text in quotes, null as a word.
+    pub inner: bool,
     /// The column.
     pub column: &'a ColumnSpec,
     /// The file's dialect.
@@ -152,6 +170,7 @@ impl<'a> RawCell<'a> {
             text: &record[span.start..span.end],
             quoted: span.quoted,
             escaped: span.escaped,
+            inner: false,
             column,
             dialect,
         }
@@ -160,6 +179,9 @@ impl<'a> RawCell<'a> {
     /// Whether the cell says null.
     #[inline]
     pub fn is_null(&self) -> bool {
+        if self.inner {
+            return literal::is_null(self.text, self.dialect);
+        }
         let Some(token) = &self.dialect.null else {
             return false;
         };
@@ -181,6 +203,7 @@ impl<'a> RawCell<'a> {
         self.dialect.kind == DialectKind::Cqlsh
             && self.dialect.null.as_deref() == Some("")
             && self.text.is_empty()
+            && !self.inner
             && self.column.is_text()
             && !self.column.never_null
     }
@@ -207,7 +230,7 @@ impl<'a> RawCell<'a> {
         // What holds no escape byte has nothing that cqlsh's formatting would have escaped either.
         let plain =
             !self.escaped && (self.dialect.kind != DialectKind::Cqlsh || self.dialect.escape == b'\\');
-        if !plain || !self.column.is_text() {
+        if !plain || self.inner || !self.column.is_text() {
             return false;
         }
         if self.is_null() {
@@ -229,6 +252,47 @@ impl<'a> RawCell<'a> {
         Ok(decode(out.bytes())?.0)
     }
 
+    /// If the cell holds a value of a user-defined type: calls `visit` for each of its fields, in the order of the
+    /// declaration, and returns true. False, and no call, for null and every other cell.
+    ///
+    /// # Errors
+    /// As for [`RawCell::encode`], before any call; and what `visit` returns.
+    pub fn walk_fields(
+        &self,
+        visit: &mut dyn FnMut(&[u8], RawCell<'_>) -> Result<(), Problem>,
+    ) -> Result<bool, Problem> {
+        let ColumnType::Cql(ty) = &self.column.ty else {
+            return Ok(false);
+        };
+        let Some(udt) = udt(ty).filter(|_| !self.is_null()) else {
+            return Ok(false);
+        };
+        let text = self.cell_text()?;
+        if self.is_nothing(&text) {
+            return Ok(false);
+        }
+        let Some(fields) = literal::Literal::new(&text, self.dialect, None).split(udt)? else {
+            return Ok(false);
+        };
+        for (column, text) in self.column.fields.iter().zip(fields.texts()) {
+            let cell = RawCell {
+                text,
+                quoted: false,
+                escaped: false,
+                inner: true,
+                column,
+                dialect: self.dialect,
+            };
+            visit(column.name.as_bytes(), cell)?;
+        }
+        Ok(true)
+    }
+
+    /// Whether this text is all that a store writes of a collection that it holds no element of.
+    fn is_nothing(&self, text: &[u8]) -> bool {
+        !self.inner && self.column.non_frozen_collection && matches!(text, b"[]" | b"{}")
+    }
+
     /// Writes a value of a CQL type; `probe` is shown every floating point number on the way.
     fn cql(
         &self,
@@ -237,8 +301,12 @@ impl<'a> RawCell<'a> {
         out: &mut Encoder,
     ) -> Result<(), Problem> {
         let ty = ty.thawed();
+        if self.inner {
+            return literal::Literal::new(self.text, self.dialect, probe).whole(ty, out);
+        }
         match ty {
-            CqlType::Text | CqlType::Ascii => out.text(&self.words()?),
+            CqlType::Text => out.text(&self.words()?),
+            CqlType::Ascii => scalar::ascii(&self.words()?, out),
             CqlType::List(_)
             | CqlType::Set(_)
             | CqlType::Map(..)
@@ -246,7 +314,7 @@ impl<'a> RawCell<'a> {
             | CqlType::Vector(..)
             | CqlType::Udt(_) => {
                 let text = self.cell_text()?;
-                if self.column.non_frozen_collection && matches!(&*text, b"[]" | b"{}") {
+                if self.is_nothing(&text) {
                     out.null();
                     return Ok(());
                 }

@@ -9,7 +9,7 @@ mod seen;
 use super::compare::Prepared;
 use super::session::Session;
 use crate::config::did_you_mean;
-use crate::mapping::{Field, Spot, strayed};
+use crate::mapping::{Field, INDEX, Spot, strayed};
 use crate::{Pair, Side};
 use sample::{Sample, Shape};
 use std::fmt;
@@ -212,7 +212,7 @@ fn both_sides(findings: &mut Findings<'_>, samples: Pair<&Sample>) {
                 .as_ref()
                 .into_sides()
                 .iter()
-                .any(|(_, p)| p.as_deref() == Some("$index"))
+                .any(|(_, p)| p.as_deref() == Some(INDEX))
         };
         if field.is_some_and(|f| f.ignore || position(f)) {
             continue;

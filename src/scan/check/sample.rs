@@ -6,9 +6,9 @@ use super::super::lane::Lane;
 use super::super::layout::table;
 use super::seen::Seen;
 use crate::Side;
-use crate::canon::cell::ColumnType;
+use crate::canon::cell::{ColumnSpec, ColumnType};
 use crate::digest::Hasher;
-use crate::mapping::{Captured, Compare, Conversion, Depth, Digester, Field, Literal, Unmapped};
+use crate::mapping::{Captured, Compare, Conversion, Depth, Digester, Field, Literal, Unmapped, column_path};
 use crate::model::CqlType;
 use crate::plan::Span;
 use std::collections::{BTreeMap, BTreeSet};
@@ -137,23 +137,32 @@ impl Sample {
             return;
         }
         for column in &layout.columns {
-            let path = Some(&column.name);
-            let named = compare
-                .fields
-                .iter()
-                .find(|f| f.paths[lane.side].as_ref() == path);
-            let Some(name) = named
-                .map(|f| f.name.clone())
-                .or_else(|| renamed(compare, lane.side, &column.name))
-            else {
-                continue;
-            };
-            let shape = self.shapes.entry(name).or_default();
-            shape.unmapped |= named.is_none();
-            if let ColumnType::Cql(ty) = &column.ty {
-                shape.seen = Seen::of_cql(ty);
-                shape.declared = Some(ty.clone());
+            self.declare(compare, lane.side, column.name.clone(), column);
+        }
+    }
+
+    /// Takes the type of a column or, where rules lead into it, those of its fields; `path` leads there.
+    fn declare(&mut self, compare: &Compare, side: Side, path: String, column: &ColumnSpec) {
+        let paths = || compare.fields.iter().filter_map(|f| Some((f, f.paths[side].as_deref()?)));
+        let named = paths().find(|(_, p)| *p == path).map(|(f, _)| f);
+        let below = format!("{path}.");
+        let entered = !column.fields.is_empty() && paths().any(|(_, p)| p.starts_with(&below));
+        if entered {
+            for field in &column.fields {
+                self.declare(compare, side, below.clone() + &column_path(&field.name), field);
             }
+        }
+        let name = match named {
+            Some(field) => Some(field.name.clone()),
+            None if entered => None,
+            None => renamed(compare, side, &path),
+        };
+        let Some(name) = name else { return };
+        let shape = self.shapes.entry(name).or_default();
+        shape.unmapped |= named.is_none();
+        if let ColumnType::Cql(ty) = &column.ty {
+            shape.seen = Seen::of_cql(ty);
+            shape.declared = Some(ty.clone());
         }
     }
 }
