@@ -52,7 +52,10 @@ pub(super) fn refuse_unknown(
         return Ok(());
     }
     // A column that is taken apart is named by its elements' fields.
-    if exploded.is_some_and(|column| path.strip_prefix(column).is_some_and(|rest| rest.starts_with('.'))) {
+    if exploded.is_some_and(|column| {
+        path.strip_prefix(column)
+            .is_some_and(|rest| rest.starts_with('.'))
+    }) {
         return Ok(());
     }
     if let Some((column, below)) = entered(layout, path) {

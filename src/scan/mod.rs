@@ -2,8 +2,8 @@
 
 mod aside;
 mod check;
-mod compare;
 mod columns;
+mod compare;
 mod compile;
 mod first;
 mod judge;

@@ -4,8 +4,8 @@
 
 use super::number::excerpt;
 use super::scalar::{self, Probe};
-use crate::canon::{Encoder, Equality};
 use crate::canon::csv::{Dialect, DialectKind};
+use crate::canon::{Encoder, Equality};
 use crate::model::{CqlType, Problem, Udt};
 use memchr::{memchr, memchr2};
 use std::borrow::Cow;

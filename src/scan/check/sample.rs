@@ -143,7 +143,12 @@ impl Sample {
 
     /// Takes the type of a column or, where rules lead into it, those of its fields; `path` leads there.
     fn declare(&mut self, compare: &Compare, side: Side, path: String, column: &ColumnSpec) {
-        let paths = || compare.fields.iter().filter_map(|f| Some((f, f.paths[side].as_deref()?)));
+        let paths = || {
+            compare
+                .fields
+                .iter()
+                .filter_map(|f| Some((f, f.paths[side].as_deref()?)))
+        };
         let named = paths().find(|(_, p)| *p == path).map(|(f, _)| f);
         let below = format!("{path}.");
         let entered = !column.fields.is_empty() && paths().any(|(_, p)| p.starts_with(&below));
