@@ -5,6 +5,7 @@ use super::super::compile::compile;
 use super::super::lane::Lane;
 use super::super::layout::table;
 use super::seen::Seen;
+use super::validator::Validator;
 use crate::Side;
 use crate::canon::cell::{ColumnSpec, ColumnType};
 use crate::digest::Hasher;
@@ -56,6 +57,8 @@ pub(super) struct Sample {
     pub(super) unknown_to_schema: Vec<String>,
     /// Columns of the table that the file does not have.
     pub(super) not_exported: Vec<String>,
+    /// What the collection demands of its documents.
+    pub(super) validator: Option<Validator>,
 }
 
 impl Sample {
@@ -94,6 +97,9 @@ impl Sample {
                     .for_each(|field| sample.add(&prepared.compare, field));
             });
         }
+        let metadata = lane.namespace.metadata.as_deref();
+        sample.validator = metadata.and_then(Validator::of);
+        sample.validated(&prepared.compare, side);
         sample
     }
 
@@ -116,6 +122,18 @@ impl Sample {
         shape.unmapped |= field.rule.is_none();
         if shape.declared.is_none() {
             shape.seen.add(value);
+        }
+    }
+
+    /// Adds the types that the validator allows to those that the sample has shown.
+    fn validated(&mut self, compare: &Compare, side: Side) {
+        let Some(validator) = &self.validator else { return };
+        for (name, shape) in &mut self.shapes {
+            let field = compare.fields.iter().find(|f| f.name == *name);
+            let path = field.map_or(Some(name), |f| f.paths[side].as_ref());
+            if let Some(seen) = path.and_then(|p| validator.types(p)) {
+                shape.seen.join(seen);
+            }
         }
     }
 

@@ -199,6 +199,7 @@ proptest! {
                     if let Ok(value) = &value {
                         prop_assert_eq!(out.bytes(), bytes(value, typed()));
                     }
+                    walks_as_it_reads(&cell, &value);
                     scan.cell(0, &cell);
                     let _ = cell.explains(value.as_ref().ok(), Precision::default(), typed());
                 }
