@@ -94,13 +94,15 @@ pub fn compile(
     for (of, (_, layout)) in sides.into_sides() {
         let columns = layout.iter().flat_map(|l| l.columns.iter().map(move |c| (l, c)));
         for (layout, column) in columns.filter(|(_, c)| c.non_frozen_collection) {
+            let apart = compare.explode.as_ref();
+            let apart = apart.is_some_and(|e| e.side == of && e.path == column.name);
             let named = |r: &Rule| r.name == column.name || r.path.as_ref() == Some(&column.name);
             let foreign = compare.fields.iter().any(|f| {
                 let entered = f.paths[of].as_ref().and_then(|p| columns::entered(layout, p));
                 [&f.paths.stable, &f.paths.candidate].contains(&&Some(column.name.clone()))
                     || entered.is_some_and(|(c, _)| c.name == column.name)
             });
-            if !foreign && !rules.iter().any(named) {
+            if !foreign && !apart && !rules.iter().any(named) {
                 rules.push(plain(&column.name, true));
             }
         }

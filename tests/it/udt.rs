@@ -4,7 +4,7 @@ use crate::bson::{Bson, document, double, int, nested, text};
 use crate::mapping::field;
 use crate::support::{Audited, Mapped};
 
-const TABLE: &str = "CREATE TYPE k.geo (lat double, lon double);\n\
+const TABLE: &str = "CREATE TYPE k.geo (lat decimal, lon decimal);\n\
     CREATE TYPE k.place (city text, zip text, spot frozen<geo>, floor int);\n\
     CREATE TABLE k.t (id text PRIMARY KEY, place frozen<place>, home place, n int, last text);\n";
 
@@ -27,10 +27,14 @@ fn bern() -> Bson {
 
 /// A document whose `address` is this, against a row with this cell under `column`.
 fn pair(address: &[(&str, Bson)], column: &str, cell: &str, fields: &str) -> Mapped {
+    pair_of(TABLE, address, column, cell, fields)
+}
+
+fn pair_of(table: &str, address: &[(&str, Bson)], column: &str, cell: &str, fields: &str) -> Mapped {
     let stable = document(&[&[("_id", text("1"))], address, &[("last", text("z"))]].concat());
     let rows = format!("id,{column},last\n1,{cell},z\n");
     let compare = format!("{ID}{fields}");
-    Mapped::new(("t.bson", &stable), ("t.csv", &rows), &compare).with_schema("candidate", TABLE)
+    Mapped::new(("t.bson", &stable), ("t.csv", &rows), &compare).with_schema("candidate", table)
 }
 
 fn fields(column: &str) -> String {
@@ -163,15 +167,11 @@ fn a_cell_that_cannot_be_read_is_malformed_and_the_rest_is_compared() {
 
 #[test]
 fn what_an_export_rounds_inside_is_lossy_and_no_difference() {
-    let address = nested(&[("city", text("Bern")), spot(46.123_456_789)]);
-    let cell = |lat: &str| format!("\"{{city: 'Bern', spot: {{lat: {lat}, lon: 7.25}}}}\"");
+    let table = TABLE.replace("decimal", "double");
+    let address = [("address", nested(&[("city", text("Bern")), spot(46.123_456_789)]))];
     let run = |lat: &str| {
-        found(&pair(
-            &[("address", address.clone())],
-            "place",
-            &cell(lat),
-            &fields("place"),
-        ))
+        let cell = format!("\"{{city: 'Bern', spot: {{lat: {lat}, lon: 7.25}}}}\"");
+        found(&pair_of(&table, &address, "place", &cell, &fields("place")))
     };
     assert_eq!(run("46.12346"), ["unknown lossy 1 [place.spot.lat]"]);
     assert_eq!(run("46.12347"), ["confirmed changed 1 [place.spot.lat]"]);
@@ -218,8 +218,8 @@ fn the_check_knows_the_fields() {
             "has no field \"cty\"; it has city, zip, spot, floor; did you mean \"city\"?",
         ),
         (
-            "place.spot.lng",
-            "spot (frozen<geo>) has no field \"lng\"; it has lat, lon; did you mean",
+            "place.spot.lo",
+            "spot (frozen<geo>) has no field \"lo\"; it has lat, lon; did you mean \"lon\"?",
         ),
         (
             "place.zip.x",

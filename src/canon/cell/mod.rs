@@ -12,13 +12,14 @@ mod loss;
 pub(super) mod number;
 mod scalar;
 pub(super) mod time;
+mod walk;
 
 pub use explain::{LossKind, Precision};
 pub use loss::{ColumnVerdict, LossCounts, LossScan, LossState, LossVerdict};
 
 use super::csv::{CellSpan, Dialect, DialectKind, Escapes};
 use super::{Absent, Encoder, Equality, FieldOrder, Flat, Normalize, Numbers, decode, ejson};
-use crate::model::{CqlType, NumberType, Problem, Timestamp, Udt, Value};
+use crate::model::{CqlType, NumberType, Problem, Timestamp, Value};
 use number::excerpt;
 use std::borrow::Cow;
 
@@ -101,7 +102,7 @@ impl ColumnSpec {
     pub fn new(name: impl Into<String>, ty: ColumnType) -> ColumnSpec {
         let non_frozen_collection = matches!(&ty, ColumnType::Cql(t) if t.is_multicell());
         let fields = match &ty {
-            ColumnType::Cql(ty) => udt(ty).map_or(&[][..], |udt| &udt.fields),
+            ColumnType::Cql(ty) => walk::udt(ty).map_or(&[][..], |udt| &udt.fields),
             _ => &[],
         };
         let field = |(name, ty): &(String, CqlType)| ColumnSpec::new(name, ColumnType::Cql(ty.clone()));
@@ -129,14 +130,6 @@ impl ColumnSpec {
             ColumnType::Cql(ty) => ty.is_text(),
             _ => false,
         }
-    }
-}
-
-/// The user-defined type that a type is, frozen or not.
-fn udt(ty: &CqlType) -> Option<&Udt> {
-    match ty.thawed() {
-        CqlType::Udt(udt) => Some(udt),
-        _ => None,
     }
 }
 
@@ -250,42 +243,6 @@ impl<'a> RawCell<'a> {
         });
         self.encode(&mut out)?;
         Ok(decode(out.bytes())?.0)
-    }
-
-    /// If the cell holds a value of a user-defined type: calls `visit` for each of its fields, in the order of the
-    /// declaration, and returns true. False, and no call, for null and every other cell.
-    ///
-    /// # Errors
-    /// As for [`RawCell::encode`], before any call; and what `visit` returns.
-    pub fn walk_fields(
-        &self,
-        visit: &mut dyn FnMut(&[u8], RawCell<'_>) -> Result<(), Problem>,
-    ) -> Result<bool, Problem> {
-        let ColumnType::Cql(ty) = &self.column.ty else {
-            return Ok(false);
-        };
-        let Some(udt) = udt(ty).filter(|_| !self.is_null()) else {
-            return Ok(false);
-        };
-        let text = self.cell_text()?;
-        if self.is_nothing(&text) {
-            return Ok(false);
-        }
-        let Some(fields) = literal::Literal::new(&text, self.dialect, None).split(udt)? else {
-            return Ok(false);
-        };
-        for (column, text) in self.column.fields.iter().zip(fields.texts()) {
-            let cell = RawCell {
-                text,
-                quoted: false,
-                escaped: false,
-                inner: true,
-                column,
-                dialect: self.dialect,
-            };
-            visit(column.name.as_bytes(), cell)?;
-        }
-        Ok(true)
     }
 
     /// Whether this text is all that a store writes of a collection that it holds no element of.
