@@ -250,4 +250,11 @@ fn the_check_knows_the_fields() {
         .says(&["field floor: candidate int can never be converted"]);
     let all = pair(&[("address", bern())], "place", CELL, &fields("place"));
     all.check(&[]).expect(0);
+    // Null in place of the whole is no field of its own.
+    let line = |id: &str, address| document(&[("_id", text(id)), ("address", address)]);
+    let stable = [line("1", bern()), line("2", Bson(0x0a, vec![]))].concat();
+    let rows = format!("id,place\n1,{CELL}\n2,NULL\n");
+    let compare = format!("{ID}{}", fields("place"));
+    let nulls = Mapped::new(("t.bson", &stable), ("t.csv", &rows), &compare).with_schema("candidate", TABLE);
+    nulls.check(&[]).expect(0);
 }

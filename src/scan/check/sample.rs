@@ -10,7 +10,7 @@ use crate::Side;
 use crate::canon::cell::{ColumnSpec, ColumnType};
 use crate::digest::Hasher;
 use crate::mapping::{Captured, Compare, Conversion, Depth, Digester, Field, Literal, Unmapped, column_path};
-use crate::model::CqlType;
+use crate::model::{CqlType, Value};
 use crate::plan::Span;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -94,7 +94,7 @@ impl Sample {
                 let fields = d.take_captured();
                 fields
                     .iter()
-                    .for_each(|field| sample.add(&prepared.compare, field));
+                    .for_each(|field| sample.add(&prepared.compare, side, field));
             });
         }
         let metadata = lane.namespace.metadata.as_deref();
@@ -103,11 +103,17 @@ impl Sample {
         sample
     }
 
-    fn add(&mut self, compare: &Compare, field: &Captured) {
+    fn add(&mut self, compare: &Compare, side: Side, field: &Captured) {
         let (Ok(value), false) = (&field.value, field.path == NO_KEY) else {
             return;
         };
         if field.rule.is_none() {
+            // Null in place of what rules lead into is no field of its own.
+            let below = field.path.clone() + ".";
+            let leads = |f: &Field| f.paths[side].as_ref().is_some_and(|p| p.starts_with(&below));
+            if matches!(value, Value::Null) && compare.fields.iter().any(leads) {
+                return;
+            }
             self.raw_names.insert(field.path.clone());
             let prefix = |f: &Field| {
                 f.name

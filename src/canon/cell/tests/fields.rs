@@ -29,6 +29,7 @@ fn walked(dialect: &Dialect, ty: &str, record: &str) -> Result<Vec<(String, Valu
 fn shown(fields: &[(String, Value)]) -> Vec<String> {
     let text = |value: &Value| match value {
         Value::Null => "null".to_owned(),
+        Value::Text(text) => text.clone(),
         other => crate::report::Shown::new(other).text,
     };
     fields
@@ -40,7 +41,7 @@ fn shown(fields: &[(String, Value)]) -> Vec<String> {
 #[test]
 fn fields_are_walked_in_the_order_of_the_declaration() {
     let cqlsh = Dialect::cqlsh("NULL");
-    let nested = r#""{from: {city: 'a, \"b\" {\\', odd: name: 7, zip: ''}, at: '2024-02-29 12:34:56.789+0000', fare: 1.5, to: NULL}""#;
+    let nested = r#""{from: {city: 'a, \"b\" {\\\\', odd: name: 7, zip: ''}, at: '2024-02-29 12:34:56.789+0000', fare: 1.5, to: NULL}""#;
     let expected = [
         "from.city=a, \"b\" {\\",
         "from.odd: name=7",
@@ -50,7 +51,7 @@ fn fields_are_walked_in_the_order_of_the_declaration() {
         "to=null",
     ];
     for ty in ["trip", "frozen<trip>"] {
-        let fields = walked(&cqlsh, ty, &nested.replace("{\\\\'", "{\\\\\\\\'")).unwrap();
+        let fields = walked(&cqlsh, ty, nested).unwrap();
         assert_eq!(shown(&fields), expected);
     }
     // A field that was added to the type later, and nulls as the default export writes them.
