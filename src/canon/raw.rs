@@ -108,6 +108,18 @@ impl<'a> Raw<'a> {
         }
     }
 
+    /// Like [`Raw::walk_document`], for cells of user-defined types too. What such a cell holds may live no longer than the
+    /// call.
+    pub fn walk_fields(
+        &self,
+        visit: &mut dyn FnMut(&[u8], Raw<'_>) -> Result<(), Problem>,
+    ) -> Result<bool, Problem> {
+        match self {
+            Raw::Cell(cell) => cell.walk_fields(&mut |n, v| visit(n, Raw::Cell(v))),
+            other => other.walk_document(&mut |n, v| visit(n, v)),
+        }
+    }
+
     /// If the value is an array: calls `visit` for each element in order and returns true.
     pub fn walk_list(&self, visit: VisitItem<'_, Raw<'a>>) -> Result<bool, Problem> {
         match self {

@@ -4,7 +4,7 @@ use super::fields;
 use super::overlooked::declaration;
 use super::source::{ConfigError, Source};
 use crate::canon::{Absent, FieldOrder, Normalize, Numbers};
-use crate::mapping::{Compare, Explode, Field, Spots, Unmapped};
+use crate::mapping::{Compare, ELEMENT, Explode, Field, INDEX, Spots, Unmapped};
 use crate::{Pair, Side};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -48,9 +48,6 @@ struct ExplodeConfig {
     side: Side,
     path: String,
 }
-
-/// The names that an exploded element has besides those of its fields.
-const OF_ELEMENTS: [&str; 2] = ["$index", "$value"];
 
 pub(super) fn resolve(
     config: CompareConfig,
@@ -138,7 +135,7 @@ fn conflict(field: &Field, earlier: &[Field], explode: Option<&Explode>) -> Opti
                 "fields {other:?} and {name:?} both read {side} {path:?}; one of them is wrong"
             ));
         }
-        if OF_ELEMENTS.contains(&path.as_str()) && explode.is_none_or(|e| e.side != side) {
+        if [INDEX, ELEMENT].contains(&path.as_str()) && explode.is_none_or(|e| e.side != side) {
             return Some(format!(
                 "field {name:?}: {path} is there only where an array is exploded; say explode = {{ side = \"{side}\", path = \"…\" }}"
             ));

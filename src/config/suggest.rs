@@ -16,30 +16,9 @@ pub(crate) fn nearest<'a>(found: &str, known: impl IntoIterator<Item = &'a str>)
     near.min_by_key(|(distance, _)| *distance).map(|(_, name)| name)
 }
 
-/// Edit distance, two neighbours exchanged being one edit (optimal string alignment), without regard to case.
+/// Edit distance, two neighbours exchanged being one edit, without regard to case.
 fn distance(a: &str, b: &str) -> usize {
-    let [a, b] = [a, b].map(|t| t.to_lowercase().chars().collect::<Vec<char>>());
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for i in 0..=a.len() {
-        for j in 0..=b.len() {
-            rows[i][j] = match (i, j) {
-                (i, 0) => i,
-                (0, j) => j,
-                (i, j) => {
-                    let changed = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
-                    let one_more = rows[i - 1][j].min(rows[i][j - 1]) + 1;
-                    let exchanged = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
-                    let best = changed.min(one_more);
-                    if exchanged {
-                        best.min(rows[i - 2][j - 2] + 1)
-                    } else {
-                        best
-                    }
-                }
-            };
-        }
-    }
-    rows[a.len()][b.len()]
+    strsim::osa_distance(&a.to_lowercase(), &b.to_lowercase())
 }
 
 #[cfg(test)]

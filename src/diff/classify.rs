@@ -99,14 +99,15 @@ pub fn classify(mut group: Group, judge: &dyn Judge) -> Option<Finding> {
             };
             let fields = compare_fields(pair, judge);
             let (class, state) = summarise(&fields);
-            let detail = [&stable, &candidate].iter().find_map(|d| d.problem.as_ref());
+            let problem = [&stable, &candidate].iter().find_map(|d| d.problem.as_ref());
+            let unnamed = fields.is_empty().then(|| UNNAMED.to_owned());
             Some(Finding {
                 keyed: stable.keyed && candidate.keyed,
                 key,
                 class,
                 state,
                 fields,
-                detail: detail.map(Problem::to_string),
+                detail: problem.map(Problem::to_string).or(unnamed),
                 places: pair.map(|d| Some(d.place.clone())),
             })
         }
@@ -196,8 +197,15 @@ fn class_of(kind: ProblemKind) -> Class {
     }
 }
 
+/// What is said of two records whose digests differ, and none of their fields.
+const UNNAMED: &str = "the digests of the two records differ, and no field was found that does: a fault of this tool, \
+    worth a report; compare the two records by hand";
+
 /// The class and state of a record from those of its fields.
 fn summarise(fields: &[FieldDiff]) -> (Class, State) {
+    if fields.is_empty() {
+        return (Class::Changed, State::Unknown);
+    }
     let open = || fields.iter().filter(|f| f.tolerated_by.is_none());
     let firm = || open().filter(|f| f.class != Class::Lossy);
     if firm().next().is_none() {
@@ -217,4 +225,73 @@ fn summarise(fields: &[FieldDiff]) -> (Class, State) {
         }
     }
     (Class::Changed, State::Confirmed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tolerates everything.
+    struct Lenient;
+
+    impl Judge for Lenient {
+        fn tolerated(&self, _: usize, _: Pair<&Value>) -> Option<String> {
+            Some("whatever".to_owned())
+        }
+
+        fn lost(&self, _: &str, _: Pair<Option<&Captured>>) -> Option<String> {
+            Some("everything".to_owned())
+        }
+    }
+
+    fn record(hash: u128, fields: Vec<Captured>) -> Vec<Drilled> {
+        vec![Drilled {
+            record: RecordHash(hash),
+            fields,
+            keyed: true,
+            problem: None,
+            place: Place {
+                file: "t.bson".to_owned(),
+                offset: 0,
+                number: 1,
+            },
+        }]
+    }
+
+    fn field(text: &str) -> Captured {
+        Captured {
+            path: "v".to_owned(),
+            rule: Some(0),
+            canonical: text.as_bytes().to_vec(),
+            value: Ok(Value::Text(text.to_owned())),
+            cell: None,
+            unexpected: None,
+            uncounted: false,
+        }
+    }
+
+    fn classified(stable: Vec<Drilled>, candidate: Vec<Drilled>) -> Option<Finding> {
+        let records = Pair { stable, candidate };
+        classify(
+            Group {
+                key: vec![1],
+                records,
+            },
+            &Lenient,
+        )
+    }
+
+    #[test]
+    fn a_difference_that_no_field_shows_is_unknown_and_never_tolerated() {
+        for fields in [vec![], vec![field("same")]] {
+            let finding = classified(record(1, fields.clone()), record(2, fields)).unwrap();
+            assert_eq!((finding.class, finding.state), (Class::Changed, State::Unknown));
+            assert!(finding.fields.is_empty());
+            assert!(finding.detail.unwrap().contains("no field was found"));
+        }
+        let tolerated = classified(record(1, vec![field("a")]), record(2, vec![field("b")])).unwrap();
+        assert_eq!(tolerated.state, State::Tolerated);
+        assert_eq!(tolerated.detail, None);
+        assert!(classified(record(1, vec![]), record(1, vec![])).is_none());
+    }
 }

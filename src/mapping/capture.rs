@@ -1,13 +1,16 @@
 //! What drill-down keeps of a field.
 
 use crate::canon::Raw;
+use crate::canon::cell::ColumnSpec;
 use crate::model::{Problem, Value};
 
 /// A text cell, kept for drill-down.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnedCell {
-    /// The column's name.
-    pub column: String,
+    /// The column, or the field of a user-defined type.
+    pub column: ColumnSpec,
+    /// Whether this is part of another cell's value.
+    pub inner: bool,
     /// The bytes between the quotes, escapes still in.
     pub text: Vec<u8>,
     /// Whether quotes stood around them.
@@ -21,7 +24,8 @@ impl OwnedCell {
     pub(super) fn of(raw: Raw<'_>) -> Option<OwnedCell> {
         match raw {
             Raw::Cell(cell) => Some(OwnedCell {
-                column: cell.column.name.clone(),
+                column: cell.column.clone(),
+                inner: cell.inner,
                 text: cell.text.to_vec(),
                 quoted: cell.quoted,
                 escaped: cell.escaped,

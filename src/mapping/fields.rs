@@ -27,12 +27,15 @@ impl Digester {
                     return self.twice(p, None, path, path);
                 }
                 if raw.flat(&mut self.flat) {
-                    _ = self.sum_flat(p, *seed);
+                    _ = self.sum_up(*seed, hashed(p, *seed, self.flat.bytes(), false));
                     return;
                 }
                 self.encoder.clear();
                 match raw.encode(&mut self.encoder) {
-                    Ok(()) => _ = self.sum_up(p, *seed, cannot_be_empty(raw)),
+                    Ok(()) => {
+                        let hash = hashed(p, *seed, self.encoder.bytes(), cannot_be_empty(raw));
+                        _ = self.sum_up(*seed, hash);
+                    }
                     Err(problem) => self.fail_raw(p, None, path, problem, raw),
                 }
             }
@@ -65,7 +68,7 @@ impl Digester {
         }
         if p.plain[rule] && self.depth == Depth::Digest && raw.flat(&mut self.flat) {
             let seed = p.seeds[rule];
-            if self.sum_flat(p, seed) {
+            if self.sum_up(seed, hashed(p, seed, self.flat.bytes(), false)) {
                 self.remember(seed, &spec.name);
             }
             return;
@@ -170,32 +173,13 @@ impl Digester {
         self.encoder.raw(&[PROBLEM_TAG, p.side as u8]);
     }
 
-    /// Hashes the flat value and adds it to the record's sum; false if the equality in force takes it for absent.
+    /// Adds a field's hash, if it has one, to the record's sum; false if it does not count.
     #[inline]
-    fn sum_flat(&mut self, p: &Projection, seed: u64) -> bool {
-        let bytes = self.flat.bytes();
-        if bytes == NULL && p.equality.absent == Absent::Null {
-            return false;
-        }
-        let hash = p.hasher.field(seed, bytes);
+    fn sum_up(&mut self, seed: u64, hash: Option<u128>) -> bool {
+        let Some(hash) = hash else { return false };
         self.sum = self.sum.wrapping_add(hash);
         self.fields.push((seed, hash));
         true
-    }
-
-    /// Hashes what stands in the encoder and adds it to the record's sum; true if the equality in force takes it for
-    /// absent, so that it does not count.
-    #[inline]
-    fn sum_up(&mut self, p: &Projection, seed: u64, empty_is_null: bool) -> bool {
-        let bytes = self.encoder.bytes();
-        let null = bytes == NULL || empty_is_null && is_empty_collection(bytes);
-        if null && p.equality.absent == Absent::Null {
-            return true;
-        }
-        let hash = p.hasher.field(seed, if null { NULL } else { bytes });
-        self.sum = self.sum.wrapping_add(hash);
-        self.fields.push((seed, hash));
-        false
     }
 
     #[inline]
@@ -208,10 +192,10 @@ impl Digester {
         empty_is_null: bool,
         seen: Seen,
     ) {
-        let dropped = self.sum_up(p, seed, empty_is_null);
+        let counted = self.sum_up(seed, hashed(p, seed, self.encoder.bytes(), empty_is_null));
         if self.keeps_fields() {
             let bytes = self.encoder.bytes();
-            let null = dropped || empty_is_null && is_empty_collection(bytes);
+            let null = !counted || empty_is_null && is_empty_collection(bytes);
             let Seen {
                 value,
                 cell,
@@ -228,10 +212,10 @@ impl Digester {
                 value,
                 cell,
                 unexpected,
-                uncounted: dropped,
+                uncounted: !counted,
             });
         }
-        if !dropped {
+        if counted {
             self.remember(seed, path);
         }
     }
@@ -364,6 +348,16 @@ impl Digester {
             self.count(p, Some(rule), p.seeds[rule], &spec.name, false, seen);
         }
     }
+}
+
+/// The hash of a field's canonical bytes; none if the equality in force takes the value for absent.
+#[inline]
+fn hashed(p: &Projection, seed: u64, bytes: &[u8], empty_is_null: bool) -> Option<u128> {
+    let null = bytes == NULL || empty_is_null && is_empty_collection(bytes);
+    if null && p.equality.absent == Absent::Null {
+        return None;
+    }
+    Some(p.hasher.field(seed, if null { NULL } else { bytes }))
 }
 
 /// Whether the value comes from a column that cannot tell an empty collection from null.

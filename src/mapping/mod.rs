@@ -19,9 +19,9 @@ pub use convert::{Case, Conversion, Encoding, Literal, Step, TimeUnit, Type, Typ
 pub use digester::{Depth, Digester};
 pub use inverse::NativeKey;
 pub use model::{Compare, Declaration, Explode, Field, Spot, Spots};
-pub use names::column_path;
+pub use names::{column_path, path_names};
 pub use projection::{Projection, strayed};
-pub use rule::{Expect, Rule, Unmapped};
+pub use rule::{ELEMENT, Expect, INDEX, Rule, Unmapped};
 pub use tolerance::Tolerance;
 
 #[cfg(test)]

@@ -104,6 +104,17 @@ pub fn column_path(name: &str) -> String {
     String::from_utf8_lossy(&escape(name.as_bytes())).into_owned()
 }
 
+/// The names that a path leads through.
+pub fn path_names(path: &str) -> Vec<String> {
+    let (mut names, mut rest) = (Vec::new(), Some(path));
+    while let Some(path) = rest {
+        let (name, below) = split(path);
+        names.push(name);
+        rest = below;
+    }
+    names
+}
+
 /// The first name of a path, and the path below it.
 fn split(path: &str) -> (String, Option<&str>) {
     let mut name = String::new();
@@ -127,6 +138,7 @@ mod tests {
         assert_eq!(split("a.b.c"), ("a".to_owned(), Some("b.c")));
         assert_eq!(split(r"a\.b.c"), ("a.b".to_owned(), Some("c")));
         assert_eq!(split(r"a\\.b"), (r"a\".to_owned(), Some("b")));
+        assert_eq!(path_names(r"a\.b.c.d"), ["a.b", "c", "d"]);
         for name in ["", "a", "a.b", r"a\b", r".\.", "é.ü"] {
             assert_eq!(split(&column_path(name)), (name.to_owned(), None));
         }

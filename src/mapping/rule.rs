@@ -27,9 +27,9 @@ pub struct Rule {
 pub enum Expect {
     /// Anything, present or not.
     Anything,
-    /// This value; `encoded` under value equality.
+    /// This value, whatever type its numbers have.
     Value(Value),
-    /// A value of this type.
+    /// A value of this type, as reports name types; `number` stands for all that are numbers.
     Type(String),
 }
 
@@ -46,7 +46,7 @@ pub enum Unmapped {
     Ignore,
 }
 
-/// The name of an exploded element's position.
+/// The path of an exploded element's position, from 0.
 pub const INDEX: &str = "$index";
-/// The name of an exploded element that is no document.
+/// The path of an exploded element that is no document.
 pub const ELEMENT: &str = "$value";

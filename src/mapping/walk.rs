@@ -4,7 +4,7 @@
 //! that what is compared and what is shown cannot drift apart.
 
 use super::digester::{Depth, Digester, Slot};
-use super::names::{Node, escape};
+use super::names::{Child, Node, escape};
 use super::projection::Projection;
 use super::rule::{ELEMENT, INDEX, Unmapped};
 use super::shape::{Entry, Shape, Target};
@@ -98,16 +98,21 @@ impl Projection {
         digester: &mut Digester,
         emit: &mut dyn FnMut(&mut Digester),
     ) {
-        let mut parent: Vec<(usize, Raw<'a>)> = Vec::new();
+        let mut parent: Vec<(&Child, Raw<'a>)> = Vec::new();
         let mut array: Option<Raw<'a>> = None;
         let walked = raw.walk_names(|name, value| {
-            self.gather(&self.root, name, value, &mut parent)?;
+            if let Some(&at) = self.root.by_name.get(name) {
+                let child = &self.root.children[at];
+                // What is wrong with it is said even where there is no element to have it.
+                give(child, value, &mut |_, _| {})?;
+                parent.push((child, value));
+            }
             let rest = explode.as_bytes().strip_prefix(name);
             match rest {
                 Some(b"") if array.replace(value).is_some() => {
                     return Err(Problem::malformed("duplicate field name").inside(explode));
                 }
-                Some([b'.', rest @ ..]) => {
+                Some([b'.', rest @ ..]) if !self.flat => {
                     let found = descend(value, rest);
                     array = found
                         .map_err(|p| p.inside(&String::from_utf8_lossy(name)))?
@@ -133,10 +138,9 @@ impl Projection {
                 let is_list = array.walk_list(&mut |index, element| {
                     elements += 1;
                     digester.start(at, elements);
-                    for &(rule, raw) in &parent {
-                        digester.put(self, Slot::Rule(rule), raw);
-                    }
-                    let walked = self.walk_element(index, element, digester);
+                    let put = &mut |rule, raw: Raw<'_>| digester.put(self, Slot::Rule(rule), raw);
+                    let given = parent.iter().try_for_each(|&(child, raw)| give(child, raw, put));
+                    let walked = given.and_then(|()| self.walk_element(index, element, digester));
                     digester.finish(self, walked);
                     emit(digester);
                     Ok(())
@@ -184,33 +188,15 @@ impl Projection {
         Ok(())
     }
 
-    /// Collects the values of parent fields that rules name; what no rule names belongs to the parent's own compare.
-    fn gather<'a>(
-        &self,
-        node: &Node,
-        name: &[u8],
-        value: Raw<'a>,
-        into: &mut Vec<(usize, Raw<'a>)>,
-    ) -> Result<(), Problem> {
-        if let Some(&at) = node.by_name.get(name) {
-            let child = &node.children[at];
-            into.extend(child.rules.iter().map(|&rule| (rule, value)));
-            if let Some(node) = &child.node {
-                value.walk_document(&mut |name, value| self.gather(node, name, value, into))?;
-            }
-        }
-        Ok(())
-    }
-
     /// Sends one field of a document to the rules that name it, or on its way as an unmapped field.
-    fn visit<'a>(
+    fn visit(
         &self,
         node: &Node,
         name: &[u8],
-        value: Raw<'a>,
+        value: Raw<'_>,
         hint: &mut usize,
         path: &mut Vec<u8>,
-        put: &mut dyn FnMut(Slot<'_>, Raw<'a>),
+        put: &mut dyn FnMut(Slot<'_>, Raw<'_>),
     ) -> Result<(), Problem> {
         if let Some(child) = node.find(name, hint) {
             for &rule in &child.rules {
@@ -222,7 +208,14 @@ impl Projection {
                 path.push(b'.');
                 let mut hint = 0;
                 let walked = value
-                    .walk_document(&mut |name, value| self.visit(inner, name, value, &mut hint, path, put));
+                    .walk_fields(&mut |name, value| self.visit(inner, name, value, &mut hint, path, put));
+                path.pop();
+                if walked.is_err() && matches!(value, Raw::Cell(_)) {
+                    // Its bounds are known, so it alone cannot be read; the rest of the record can.
+                    put(Slot::Named(path), value);
+                    path.truncate(before);
+                    return Ok(());
+                }
                 path.truncate(before);
                 if walked.map_err(|p| p.inside(&String::from_utf8_lossy(name)))? {
                     return Ok(());
@@ -241,10 +234,9 @@ impl Projection {
             return Ok(());
         }
         let before = path.len();
-        let name = if self.flat {
-            Cow::Borrowed(name)
-        } else {
-            escape(name)
+        let name = match self.flat && path.is_empty() {
+            true => Cow::Borrowed(name),
+            false => escape(name),
         };
         let whole = if path.is_empty() {
             &*name
@@ -294,6 +286,21 @@ impl Expect for Follower<'_> {
     fn expected(&self) -> &[u8] {
         self.shape.name(self.next)
     }
+}
+
+/// Sends a parent's field to the rules that name it or something inside it; what no rule names belongs to the parent's own
+/// compare.
+fn give(child: &Child, value: Raw<'_>, put: &mut dyn FnMut(usize, Raw<'_>)) -> Result<(), Problem> {
+    child.rules.iter().for_each(|&rule| put(rule, value));
+    let Some(node) = &child.node else {
+        return Ok(());
+    };
+    let walked = value.walk_fields(&mut |name, value| match node.by_name.get(name) {
+        Some(&at) => give(&node.children[at], value, put),
+        None => Ok(()),
+    });
+    walked.map_err(|p| p.inside(&String::from_utf8_lossy(&child.name)))?;
+    Ok(())
 }
 
 fn not_exploded(value: &Value, wanted: &str) -> Problem {

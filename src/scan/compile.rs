@@ -1,10 +1,11 @@
 //! From the declared mapping to the projection of each side.
 
+use super::columns;
 use crate::canon::Layout;
 use crate::canon::{Absent, Equality, Numbers};
 use crate::config::did_you_mean;
 use crate::digest::Hasher;
-use crate::mapping::{Compare, Conversion, Expect, Field, Literal, Projection, Rule, Spot, column_path};
+use crate::mapping::{Compare, Conversion, Expect, Field, Literal, Projection, Rule, Spot};
 use crate::source::{Engine, Format, Namespace};
 use std::sync::Arc;
 
@@ -77,45 +78,40 @@ pub fn compile(
                 format!("field {}: {m}", field.name),
             )
         })?;
-        refuse_unknown_column(side, &rule, exploded, sides[side])
+        columns::refuse_unknown(side, &rule, exploded, sides[side])
             .map_err(|m| at(field.spots.of(&[side.name(), "name"]), m))?;
         rules.push(rule);
     }
     for name in &key {
         if !rules.iter().any(|r| r.name == *name) {
             let rule = plain(name, false);
-            refuse_unknown_column(side, &rule, exploded, sides[side])
+            columns::refuse_unknown(side, &rule, exploded, sides[side])
                 .map_err(|m| at(compare.spots.of(&["key"]), m))?;
             rules.push(rule);
         }
     }
     // Columns that no rule names, and that the server cannot tell empty from null in, are compared on both sides alike.
-    for column in sides
-        .into_sides()
-        .iter()
-        .filter_map(|(_, (_, layout))| *layout)
-        .flat_map(|l| &l.columns)
-    {
-        let named = |r: &Rule| r.name == column.name || r.path.as_ref() == Some(&column.name);
-        let foreign = compare
-            .fields
-            .iter()
-            .any(|f| [&f.paths.stable, &f.paths.candidate].contains(&&Some(column.name.clone())));
-        if column.non_frozen_collection && !foreign && !rules.iter().any(named) {
-            rules.push(plain(&column.name, true));
+    for (of, (_, layout)) in sides.into_sides() {
+        let columns = layout.iter().flat_map(|l| l.columns.iter().map(move |c| (l, c)));
+        for (layout, column) in columns.filter(|(_, c)| c.non_frozen_collection) {
+            let apart = compare.explode.as_ref();
+            let apart = apart.is_some_and(|e| e.side == of && e.path == column.name);
+            let named = |r: &Rule| r.name == column.name || r.path.as_ref() == Some(&column.name);
+            let foreign = compare.fields.iter().any(|f| {
+                let entered = f.paths[of].as_ref().and_then(|p| columns::entered(layout, p));
+                [&f.paths.stable, &f.paths.candidate].contains(&&Some(column.name.clone()))
+                    || entered.is_some_and(|(c, _)| c.name == column.name)
+            });
+            if !foreign && !apart && !rules.iter().any(named) {
+                rules.push(plain(&column.name, true));
+            }
         }
     }
     let explode = exploded.map(str::to_owned);
     let layout = sides[side].1;
-    for path in rules.iter_mut().filter_map(|r| r.path.as_mut()) {
-        // The dots of a column's own name lead nowhere.
-        let mut columns = layout.iter().flat_map(|l| &l.columns);
-        let is_column = match path.strip_suffix('*') {
-            Some(prefix) => columns.any(|c| c.name.starts_with(prefix)),
-            None => columns.any(|c| c.name == *path),
-        };
-        if is_column {
-            *path = column_path(path);
+    if let Some(layout) = layout {
+        for path in rules.iter_mut().filter_map(|r| r.path.as_mut()) {
+            *path = columns::resolved(layout, path);
         }
     }
     let projection = Projection::new(side, rules, &key, explode, compare.unmapped, equality, hasher)
@@ -195,39 +191,4 @@ fn own_key(sides: Pair<Input<'_>>) -> Result<Vec<String>, String> {
             Err("no key is known; say which columns make it with --key or key = [...]".to_owned())
         }
     }
-}
-
-/// A text file says by its header which columns it has: a rule that names another one is a mistake.
-fn refuse_unknown_column(
-    side: Side,
-    rule: &Rule,
-    exploded: Option<&str>,
-    (namespace, layout): Input<'_>,
-) -> Result<(), String> {
-    let (Some(layout), Some(path)) = (layout, &rule.path) else {
-        return Ok(());
-    };
-    let known = layout.column(path).is_some() || path.starts_with('$') || rule.default.is_some();
-    let some = |prefix: &str| layout.columns.iter().any(|c| c.name.starts_with(prefix));
-    if known || path.strip_suffix('*').is_some_and(some) {
-        return Ok(());
-    }
-    // A column that is taken apart is named by its elements' fields.
-    if let Some((column, _)) = path.split_once('.')
-        && layout.column(column).is_some()
-    {
-        return match exploded == Some(column) {
-            true => Ok(()),
-            false => Err(format!(
-                "{side}: {path:?} names what is inside column {column:?}; a column is compared as a whole"
-            )),
-        };
-    }
-    let file = namespace.parts.first().map_or(&*namespace.name, |p| p.file());
-    let columns: Vec<&str> = layout.columns.iter().map(|c| c.name.as_str()).collect();
-    Err(format!(
-        "{side}: {file} has no column {path:?}; its header names {}{}",
-        columns.join(", "),
-        did_you_mean(path, columns.iter().copied())
-    ))
 }

@@ -48,15 +48,16 @@ impl MappingJudge {
         let layout = self.layouts[side].as_ref()?;
         let OwnedCell {
             column,
+            inner,
             text,
             quoted,
             escaped,
         } = cell;
-        let column = layout.column(column)?;
         let raw = RawCell {
             text,
             quoted: *quoted,
             escaped: *escaped,
+            inner: *inner,
             column,
             dialect: &layout.dialect,
         };

@@ -2,6 +2,7 @@
 
 mod aside;
 mod check;
+mod columns;
 mod compare;
 mod compile;
 mod first;

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
+use strsim::osa_distance;
 
 use super::archive::Archive;
 use super::chunk::Position;
@@ -376,7 +377,7 @@ fn near(name: &str, all: &[Namespace]) -> String {
     let tail = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
     let close = |other: &str| {
         let other = other.to_lowercase();
-        distance(&name, &other) <= 2 || distance(&tail(&name), &tail(&other)) <= 1
+        osa_distance(&name, &other) <= 2 || osa_distance(&tail(&name), &tail(&other)) <= 1
     };
     let names = || all.iter().map(|ns| ns.name.as_str());
     let nearest: Vec<&str> = names().filter(|other| close(other)).collect();
@@ -398,19 +399,4 @@ fn one_of<'a>(names: impl Iterator<Item = &'a str>) -> String {
         ),
         n => format!("there are {n}, among them {}", names[..8].join(", ")),
     }
-}
-
-/// Levenshtein distance in characters.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, y) in b.iter().enumerate() {
-            let cost = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = cost.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }

@@ -178,6 +178,25 @@ fn types_that_can_never_be_equal_are_errors_with_a_way_out() {
 }
 
 #[test]
+fn a_document_against_json_text_is_read_on_the_side_of_the_text() {
+    let run = |keys: &str| pair("{\"a\":[1,null]}", "text", "\"{\\\"a\\\": [1, null]}\"", keys);
+    // Nothing makes text of a document, which has many texts; each way of asking for it names the way that works.
+    for keys in ["type = \"text\"", "stable_json = true", ""] {
+        let ended = run(keys).check(&[]).expect(64);
+        let way = match keys {
+            "type = \"text\"" => "say json = true on the side that holds the text",
+            _ => "write candidate_json = true if the text is JSON",
+        };
+        ended.says(&["v", way]);
+    }
+    for keys in ["candidate_json = true", "json = true"] {
+        run(keys).check(&[]).expect(0);
+        let audited = run(keys).both_ways();
+        assert_eq!(audited.list, [""; 0], "{keys} {}", audited.end.out);
+    }
+}
+
+#[test]
 fn conversions_that_no_value_of_the_column_survives_are_errors() {
     let ended = pair(
         "{\"$uuid\":\"00112233-4455-6677-8899-aabbccddeeff\"}",

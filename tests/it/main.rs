@@ -20,4 +20,6 @@ mod support;
 mod surface;
 mod tolerance;
 mod types;
+mod udt;
+mod validator;
 mod values;

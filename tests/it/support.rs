@@ -307,11 +307,18 @@ pub struct Audited {
 }
 
 impl Mapped {
-    /// Stores as (`file name`, text); `compare` are the keys of `[[compare]]` after the namespaces, and its fields.
-    pub fn new(stable: (&str, &str), candidate: (&str, &str), compare: &str) -> Mapped {
+    /// Stores as (`file name`, content); `compare` are the keys of `[[compare]]` after the namespaces, and its fields.
+    pub fn new<A: AsRef<[u8]> + ?Sized, B: AsRef<[u8]> + ?Sized>(
+        stable: (&str, &A),
+        candidate: (&str, &B),
+        compare: &str,
+    ) -> Mapped {
         let dir = temp();
         let mut text = String::new();
-        for (side, (name, content)) in [("stable", stable), ("candidate", candidate)] {
+        for (side, name, content) in [
+            ("stable", stable.0, stable.1.as_ref()),
+            ("candidate", candidate.0, candidate.1.as_ref()),
+        ] {
             put(dir.path().join(side).join(name), content);
             text += &format!("[{side}]\nlocation = \"{side}/{name}\"\n");
             if name.ends_with("csv") {
@@ -330,6 +337,12 @@ impl Mapped {
         let head = format!("[{side}]\n");
         let schema = format!("{head}schema = \"{side}/schema.cql\"\n");
         put(&self.config, text.replace(&head, &schema));
+        self
+    }
+
+    /// Adds a file to a side.
+    pub fn with_file(self, side: &str, name: &str, content: &str) -> Mapped {
+        put(self.dir.path().join(side).join(name), content);
         self
     }
 

@@ -116,7 +116,12 @@ impl RawCell<'_> {
         } else {
             return None;
         };
-        let lossy = lossy_form(other?, ty, precision.of(ty))?;
+        // Inside another value every number is written like those of a collection.
+        let precision = match self.inner {
+            true => precision.float,
+            false => precision.of(ty),
+        };
+        let lossy = lossy_form(other?, ty, precision)?;
         let mut ours = Encoder::new(equality);
         let mut theirs = Encoder::new(equality);
         self.encode(&mut ours).ok()?;

@@ -2,11 +2,13 @@
 //!
 //! The type leads: nothing nests deeper than the column's type does, whatever the text says.
 
+mod udt;
+
 use super::number::excerpt;
 use super::scalar::{self, Probe};
 use crate::canon::Encoder;
 use crate::canon::csv::{Dialect, DialectKind};
-use crate::model::{CqlType, Problem, Udt};
+use crate::model::{CqlType, Problem};
 use memchr::{memchr, memchr2};
 use std::borrow::Cow;
 
@@ -55,6 +57,16 @@ pub(super) fn unformat(text: &[u8]) -> Result<Vec<u8>, Problem> {
     Ok(plain)
 }
 
+/// Whether a bare word inside a value says null. What cqlsh prints for it depends on where it stands and on the version:
+/// nothing at all, too, in a tuple or a user-defined type.
+pub(super) fn is_null(word: &[u8], dialect: &Dialect) -> bool {
+    word == b"null"
+        || dialect.kind != DialectKind::Dsbulk
+            && (word.is_empty()
+                || word == b"None"
+                || dialect.null.as_deref().map(str::as_bytes) == Some(word))
+}
+
 /// The text of one literal, and how far it has been read.
 pub(super) struct Literal<'t, 'p, 'q> {
     text: &'t [u8],
@@ -82,6 +94,10 @@ impl<'t, 'p, 'q> Literal<'t, 'p, 'q> {
     /// Writes the value of type `ty` that the whole text stands for.
     pub(super) fn whole(mut self, ty: &CqlType, out: &mut Encoder) -> Result<(), Problem> {
         self.value(ty, out)?;
+        self.ended()
+    }
+
+    fn ended(&mut self) -> Result<(), Problem> {
         self.blank();
         if self.at == self.text.len() {
             return Ok(());
@@ -160,11 +176,11 @@ impl<'t, 'p, 'q> Literal<'t, 'p, 'q> {
         self.at += 1;
         match ty {
             CqlType::List(t) => out.list(|out| {
-                self.parts(close, |s, i| s.value(t, out).map_err(|p| p.at(i)))
+                self.parts(close, |s, i| s.element(t, out).map_err(|p| p.at(i)))
                     .map(drop)
             }),
             CqlType::Vector(t, size) => out.list(|out| {
-                let n = self.parts(close, |s, i| s.value(t, out).map_err(|p| p.at(i)))?;
+                let n = self.parts(close, |s, i| s.element(t, out).map_err(|p| p.at(i)))?;
                 if n == *size as usize {
                     return Ok(());
                 }
@@ -174,7 +190,7 @@ impl<'t, 'p, 'q> Literal<'t, 'p, 'q> {
             }),
             CqlType::Set(t) => out.set(|out| {
                 self.parts(close, |s, i| {
-                    out.element(|out| s.value(t, out)).map_err(|p| p.at(i))
+                    out.element(|out| s.element(t, out)).map_err(|p| p.at(i))
                 })
                 .map(drop)
             }),
@@ -184,7 +200,7 @@ impl<'t, 'p, 'q> Literal<'t, 'p, 'q> {
                     let text = std::cell::RefCell::new(s);
                     out.entry(
                         |out| text.borrow_mut().key(k, out),
-                        |out| text.borrow_mut().value(v, out),
+                        |out| text.borrow_mut().element(v, out),
                     )
                     .map_err(|p| p.at(i))
                 })
@@ -219,7 +235,7 @@ impl<'t, 'p, 'q> Literal<'t, 'p, 'q> {
             .whole(ty, out);
         }
         let word = self.bare();
-        if self.is_null(word) {
+        if is_null(word, self.dialect) {
             out.null();
             return Ok(());
         }
@@ -227,62 +243,18 @@ impl<'t, 'p, 'q> Literal<'t, 'p, 'q> {
         Err(self.expected(&format!("{:?} ({ty})", char::from(open))))
     }
 
-    fn key(&mut self, ty: &CqlType, out: &mut Encoder) -> Result<(), Problem> {
-        self.value(ty, out)?;
-        self.expect(b':')
-    }
-
-    /// Reads the fields, which stand in the order of the declaration; those that do not stand there are null.
-    fn udt(&mut self, udt: &Udt, close: u8, out: &mut Encoder) -> Result<(), Problem> {
-        out.document(|out| {
-            let mut next = 0;
-            self.parts(close, |s, _| {
-                let index = s.field_name(udt, next)?;
-                for (name, _) in &udt.fields[next..index] {
-                    out.field(name.as_bytes(), |out| {
-                        out.null();
-                        Ok(())
-                    })?;
-                }
-                let (name, ty) = &udt.fields[index];
-                next = index + 1;
-                out.field(name.as_bytes(), |out| s.value(ty, out))
-            })?;
-            for (name, _) in &udt.fields[next..] {
-                out.field(name.as_bytes(), |out| {
-                    out.null();
-                    Ok(())
-                })?;
-            }
-            Ok(())
-        })
-    }
-
-    /// Reads `name:` and finds it among the fields from `next` on.
-    fn field_name(&mut self, udt: &Udt, next: usize) -> Result<usize, Problem> {
+    /// Reads a part of a collection. None is ever null, so nothing is written as nothing.
+    fn element(&mut self, ty: &CqlType, out: &mut Encoder) -> Result<(), Problem> {
         self.blank();
-        let found = if self.json {
-            let name = self.quoted()?;
-            self.expect(b':')?;
-            udt.fields[next..]
-                .iter()
-                .position(|(n, _)| n.as_bytes() == &*name)
-        } else {
-            // Names are printed bare, whatever they hold.
-            let rest = self.rest();
-            let found = udt.fields[next..].iter().position(|(name, _)| {
-                rest.strip_prefix(name.as_bytes())
-                    .is_some_and(|r| r.first() == Some(&b':'))
-            });
-            if let Some(i) = found {
-                self.at += udt.fields[next + i].0.len() + 1;
-            }
-            found
-        };
-        found.map(|i| next + i).ok_or_else(|| {
-            let names: Vec<&str> = udt.fields[next..].iter().map(|(n, _)| n.as_str()).collect();
-            self.expected(&format!("a field of {} ({})", udt.name, names.join(", ")))
-        })
+        match self.rest() {
+            [] | [b',' | b']' | b'}' | b')', ..] | [b':', b' ', ..] => Err(self.expected("an element")),
+            _ => self.value(ty, out),
+        }
+    }
+
+    fn key(&mut self, ty: &CqlType, out: &mut Encoder) -> Result<(), Problem> {
+        self.element(ty, out)?;
+        self.expect(b':')
     }
 
     fn scalar(&mut self, ty: &CqlType, out: &mut Encoder) -> Result<(), Problem> {
@@ -294,7 +266,7 @@ impl<'t, 'p, 'q> Literal<'t, 'p, 'q> {
         }
         let start = self.at;
         let word = self.bare();
-        if self.is_null(word) {
+        if is_null(word, self.dialect) {
             out.null();
             return Ok(());
         }
@@ -303,15 +275,6 @@ impl<'t, 'p, 'q> Literal<'t, 'p, 'q> {
             return Err(self.expected("text in quotes"));
         }
         scalar::encode(ty, word, kind, self.probe.as_deref_mut(), out)
-    }
-
-    /// What cqlsh prints for a null inside a value depends on where it stands and on the version.
-    fn is_null(&self, word: &[u8]) -> bool {
-        word == b"null"
-            || !self.json
-                && (word.is_empty()
-                    || word == b"None"
-                    || self.dialect.null.as_deref().map(str::as_bytes) == Some(word))
     }
 
     /// The text up to the next separator. A colon separates only before a blank: times hold colons too.

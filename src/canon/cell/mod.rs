@@ -12,6 +12,7 @@ mod loss;
 pub(super) mod number;
 mod scalar;
 pub(super) mod time;
+mod walk;
 
 pub use explain::{LossKind, Precision};
 pub use loss::{ColumnVerdict, LossCounts, LossScan, LossState, LossVerdict};
@@ -92,14 +93,22 @@ pub struct ColumnSpec {
     pub non_frozen_collection: bool,
     /// Whether the store allows no null here (partition key columns): the null token of a text column is text then.
     pub never_null: bool,
+    /// The fields of a user-defined type, in the order of its declaration.
+    pub fields: Vec<ColumnSpec>,
 }
 
 impl ColumnSpec {
     /// A column that may hold null.
     pub fn new(name: impl Into<String>, ty: ColumnType) -> ColumnSpec {
         let non_frozen_collection = matches!(&ty, ColumnType::Cql(t) if t.is_multicell());
+        let fields = match &ty {
+            ColumnType::Cql(ty) => walk::udt(ty).map_or(&[][..], |udt| &udt.fields),
+            _ => &[],
+        };
+        let field = |(name, ty): &(String, CqlType)| ColumnSpec::new(name, ColumnType::Cql(ty.clone()));
         ColumnSpec {
             name: name.into(),
+            fields: fields.iter().map(field).collect(),
             ty,
             non_frozen_collection,
             never_null: false,
@@ -124,7 +133,7 @@ impl ColumnSpec {
     }
 }
 
-/// One cell: its bytes in the file and what is needed to read them.
+/// One cell, or a field of a user-defined type inside one: its bytes in the file and what is needed to read them.
 #[derive(Clone, Copy, Debug)]
 pub struct RawCell<'a> {
     /// The bytes without their quotes, escapes still in.
@@ -133,6 +142,8 @@ pub struct RawCell<'a> {
     pub quoted: bool,
     /// Whether the bytes hold escapes or doubled quotes.
     pub escaped: bool,
+    /// Whether this is part of another cell's value, written as a literal: text in quotes, null as a word.
+    pub inner: bool,
     /// The column.
     pub column: &'a ColumnSpec,
     /// The file's dialect.
@@ -152,6 +163,7 @@ impl<'a> RawCell<'a> {
             text: &record[span.start..span.end],
             quoted: span.quoted,
             escaped: span.escaped,
+            inner: false,
             column,
             dialect,
         }
@@ -160,6 +172,9 @@ impl<'a> RawCell<'a> {
     /// Whether the cell says null.
     #[inline]
     pub fn is_null(&self) -> bool {
+        if self.inner {
+            return literal::is_null(self.text, self.dialect);
+        }
         let Some(token) = &self.dialect.null else {
             return false;
         };
@@ -181,6 +196,7 @@ impl<'a> RawCell<'a> {
         self.dialect.kind == DialectKind::Cqlsh
             && self.dialect.null.as_deref() == Some("")
             && self.text.is_empty()
+            && !self.inner
             && self.column.is_text()
             && !self.column.never_null
     }
@@ -207,7 +223,7 @@ impl<'a> RawCell<'a> {
         // What holds no escape byte has nothing that cqlsh's formatting would have escaped either.
         let plain =
             !self.escaped && (self.dialect.kind != DialectKind::Cqlsh || self.dialect.escape == b'\\');
-        if !plain || !self.column.is_text() {
+        if !plain || self.inner || !self.column.is_text() {
             return false;
         }
         if self.is_null() {
@@ -229,6 +245,11 @@ impl<'a> RawCell<'a> {
         Ok(decode(out.bytes())?.0)
     }
 
+    /// Whether this text is all that a store writes of a collection that it holds no element of.
+    fn is_nothing(&self, text: &[u8]) -> bool {
+        !self.inner && self.column.non_frozen_collection && matches!(text, b"[]" | b"{}")
+    }
+
     /// Writes a value of a CQL type; `probe` is shown every floating point number on the way.
     fn cql(
         &self,
@@ -237,8 +258,12 @@ impl<'a> RawCell<'a> {
         out: &mut Encoder,
     ) -> Result<(), Problem> {
         let ty = ty.thawed();
+        if self.inner {
+            return literal::Literal::new(self.text, self.dialect, probe).whole(ty, out);
+        }
         match ty {
-            CqlType::Text | CqlType::Ascii => out.text(&self.words()?),
+            CqlType::Text => out.text(&self.words()?),
+            CqlType::Ascii => scalar::ascii(&self.words()?, out),
             CqlType::List(_)
             | CqlType::Set(_)
             | CqlType::Map(..)
@@ -246,7 +271,7 @@ impl<'a> RawCell<'a> {
             | CqlType::Vector(..)
             | CqlType::Udt(_) => {
                 let text = self.cell_text()?;
-                if self.column.non_frozen_collection && matches!(&*text, b"[]" | b"{}") {
+                if self.is_nothing(&text) {
                     out.null();
                     return Ok(());
                 }

@@ -33,7 +33,8 @@ pub(super) fn encode(
     const I32: (i64, i64) = (i32::MIN as i64, i32::MAX as i64);
     let wrong = |what: &str| Problem::malformed(format!("{} is not {what}", excerpt(text)));
     match ty {
-        CqlType::Text | CqlType::Ascii => out.text(text)?,
+        CqlType::Text => out.text(text)?,
+        CqlType::Ascii => ascii(text, out)?,
         CqlType::Int => number::int(text, "int", I32.0, I32.1, NumberType::Int32, out)?,
         CqlType::Bigint => number::int(text, "bigint", i64::MIN, i64::MAX, NumberType::Int64, out)?,
         CqlType::Counter => number::int(text, "counter", i64::MIN, i64::MAX, NumberType::Int64, out)?,
@@ -86,6 +87,14 @@ pub(super) fn encode(
         }
     }
     Ok(())
+}
+
+/// Writes text of type `ascii`, which no store holds other letters in.
+pub(super) fn ascii(text: &[u8], out: &mut Encoder) -> Result<(), Problem> {
+    if text.is_ascii() {
+        return out.text(text);
+    }
+    Err(Problem::malformed(format!("{} is not ASCII", excerpt(text))))
 }
 
 /// A CQL timestamp: text with an offset, or bare milliseconds, which cqlsh writes beyond the years 1 to 9999.

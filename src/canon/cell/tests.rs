@@ -1,5 +1,6 @@
 //! The recordings against what was inserted, cells of every dialect, hostile cells, and the two forms against each other.
 
+mod fields;
 mod hostile;
 mod loss;
 mod recorded;
@@ -130,10 +131,43 @@ fn read(dialect: &Dialect, column: &ColumnSpec, record: &str) -> Result<Value, P
     if let Ok(value) = &value {
         assert_eq!(out.bytes(), bytes(value, typed()));
     }
+    walks_as_it_reads(&cell, &value);
     value
 }
 
+/// What a walk shows is what the whole says, and a walk is refused if and only if the whole is.
+fn walks_as_it_reads(cell: &RawCell<'_>, value: &Result<Value, Problem>) {
+    let mut fields = Vec::new();
+    let walked = cell.walk_fields(&mut |name, field| {
+        let name = std::str::from_utf8(name).expect("a declared name");
+        assert!(field.inner && field.column.name == name);
+        let value = field.to_value();
+        walks_as_it_reads(&field, &value);
+        fields.push((name.to_owned(), value?));
+        Ok(())
+    });
+    match (walked, value) {
+        (Ok(true), Ok(value)) => {
+            assert_eq!(bytes(&Value::Document(fields), typed()), bytes(value, typed()))
+        }
+        (Ok(false), value) => assert!(
+            fields.is_empty() && (cell.column.fields.is_empty() || matches!(value, Ok(Value::Null))),
+            "{cell:?}"
+        ),
+        (Err(_), value) => assert!(value.is_err(), "{cell:?}"),
+        (Ok(true), Err(problem)) => panic!("{problem}: {cell:?}"),
+    }
+}
+
 fn column(ty: &str) -> ColumnSpec {
+    let Ok(ty) = CqlType::parse_with(ty, &mut |_, name| Some(udt(name))) else {
+        panic!("{ty}");
+    };
+    ColumnSpec::new("c", ColumnType::Cql(ty))
+}
+
+/// `place`, and `trip` with two of them inside.
+fn udt(name: &str) -> std::sync::Arc<crate::model::Udt> {
     let place = std::sync::Arc::new(crate::model::Udt {
         name: "place".into(),
         fields: vec![
@@ -142,6 +176,17 @@ fn column(ty: &str) -> ColumnSpec {
             ("zip".into(), CqlType::Text),
         ],
     });
-    let ty = CqlType::parse_with(ty, &mut |_, _| Some(place.clone())).unwrap();
-    ColumnSpec::new("c", ColumnType::Cql(ty))
+    if name == "place" {
+        return place;
+    }
+    let nested = CqlType::Frozen(Box::new(CqlType::Udt(place)));
+    std::sync::Arc::new(crate::model::Udt {
+        name: name.into(),
+        fields: vec![
+            ("from".into(), nested.clone()),
+            ("at".into(), CqlType::Timestamp),
+            ("fare".into(), CqlType::Double),
+            ("to".into(), nested),
+        ],
+    })
 }

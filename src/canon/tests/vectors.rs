@@ -1,5 +1,5 @@
 //! The published vectors under `fixtures/canonical`: canonical bytes and their XXH3-128 (seed 0) for other
-//! implementations to check themselves against.
+//! implementations to check themselves against; and how files of vectors are read, held and written.
 //!
 //! `ASSAY_BLESS=1 cargo test --lib vectors` writes bytes and hashes anew; a changed line means a new format version.
 #![expect(
@@ -11,20 +11,73 @@ use super::{json, tree};
 use crate::canon::ejson::RawJson;
 use crate::canon::{Equality, VERSION, decode};
 use crate::model::{Number, NumberType, Timestamp, Value};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+/// A file of vectors.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct File<C> {
     version: u32,
     note: String,
-    cases: Vec<Case>,
+    cases: Vec<C>,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+/// A published vector: what goes in, and what comes out.
+pub(crate) trait Vector: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug {
+    /// Its name, which no other has.
+    fn name(&self) -> &str;
+    /// The same vector with what really comes out.
+    fn done(&self) -> Self;
+}
+
+fn files(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let entries = folder.read_dir().unwrap().map(|e| e.unwrap().path());
+    let mut files: Vec<PathBuf> = entries.filter(|p| p.is_file()).collect();
+    files.sort();
+    files
+}
+
+fn read<C: Vector>(path: &Path) -> File<C> {
+    let file: File<C> = serde_json::from_slice(&std::fs::read(path).unwrap())
+        .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    assert_eq!(file.version, VERSION, "{}", path.display());
+    file
+}
+
+/// All vectors of a folder.
+pub(crate) fn all<C: Vector>(folder: &str) -> Vec<C> {
+    files(folder).iter().flat_map(|path| read(path).cases).collect()
+}
+
+/// Holds the vectors of a folder, of which there are at least `least`, against what really comes out, or under
+/// `ASSAY_BLESS=1` writes that into them.
+pub(crate) fn hold<C: Vector>(folder: &str, least: usize) {
+    let bless = std::env::var_os("ASSAY_BLESS").is_some_and(|v| v == "1");
+    let mut names = BTreeSet::new();
+    for path in files(folder) {
+        let mut file: File<C> = read(&path);
+        for case in &mut file.cases {
+            assert!(names.insert(case.name().to_owned()), "{} twice", case.name());
+            let done = case.done();
+            if !bless {
+                assert_eq!(done, *case);
+            }
+            *case = done;
+        }
+        if bless {
+            let text = serde_json::to_string_pretty(&file).unwrap();
+            std::fs::write(&path, text + "\n").unwrap();
+        }
+    }
+    assert!(names.len() >= least, "only {} vectors found", names.len());
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
     name: String,
@@ -36,14 +89,14 @@ struct Case {
     hash: String,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Input {
     format: Format,
     text: String,
 }
 
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Format {
     /// Extended JSON v2.
@@ -52,18 +105,25 @@ enum Format {
     Cql,
 }
 
-fn files() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/canonical");
-    let entries = folder.read_dir().unwrap().map(|e| e.unwrap().path());
-    let mut files: Vec<PathBuf> = entries.filter(|p| p.is_file()).collect();
-    files.sort();
-    files
+impl Vector for Case {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn done(&self) -> Case {
+        let bytes = canonical(self);
+        let (back, rest) = decode(&bytes).unwrap();
+        assert!(rest.is_empty(), "{}", self.name);
+        assert_eq!(tree(self.equality, &back).unwrap(), bytes, "{}", self.name);
+        Case {
+            bytes: hex::encode(&bytes),
+            hash: format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes)),
+            ..self.clone()
+        }
+    }
 }
 
-fn read(path: &Path) -> File {
-    serde_json::from_slice(&std::fs::read(path).unwrap())
-        .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
-}
+const FOLDER: &str = "fixtures/canonical";
 
 fn canonical(case: &Case) -> Vec<u8> {
     let text = case.input.text.as_bytes();
@@ -81,51 +141,18 @@ fn canonical(case: &Case) -> Vec<u8> {
 
 #[test]
 fn the_published_vectors_hold() {
-    let bless = std::env::var_os("ASSAY_BLESS").is_some_and(|v| v == "1");
-    let mut names = BTreeMap::new();
-    for path in files() {
-        let mut file = read(&path);
-        assert_eq!(file.version, VERSION, "{}", path.display());
-        for case in &mut file.cases {
-            assert!(
-                names.insert(case.name.clone(), ()).is_none(),
-                "{} twice",
-                case.name
-            );
-            let bytes = canonical(case);
-            let hash = format!("{:032x}", xxhash_rust::xxh3::xxh3_128(&bytes));
-            if bless {
-                case.bytes = hex::encode(&bytes);
-                case.hash = hash;
-                continue;
-            }
-            assert_eq!(hex::encode(&bytes), case.bytes, "{}", case.name);
-            assert_eq!(hash, case.hash, "{}", case.name);
-            let (back, rest) = decode(&bytes).unwrap();
-            assert!(rest.is_empty(), "{}", case.name);
-            assert_eq!(tree(case.equality, &back).unwrap(), bytes, "{}", case.name);
-        }
-        if bless {
-            let text = serde_json::to_string_pretty(&file).unwrap();
-            std::fs::write(&path, text + "\n").unwrap();
-        }
-    }
-    assert!(names.len() > 80, "only {} vectors found", names.len());
+    hold::<Case>(FOLDER, 80);
 }
 
 /// Cases named `x = …` are equal and cases named `x ≠ …` differ from all others of `x`, under their own equality.
 #[test]
 fn vectors_named_equal_are_equal() {
     let mut groups: BTreeMap<String, Vec<(bool, String)>> = BTreeMap::new();
-    for path in files() {
-        for case in read(&path).cases {
-            for (mark, equal) in [(" = ", true), (" ≠ ", false)] {
-                if let Some((group, _)) = case.name.split_once(mark) {
-                    groups
-                        .entry(group.to_owned())
-                        .or_default()
-                        .push((equal, case.bytes.clone()));
-                }
+    for case in all::<Case>(FOLDER) {
+        for (mark, equal) in [(" = ", true), (" ≠ ", false)] {
+            if let Some((group, _)) = case.name.split_once(mark) {
+                let group = groups.entry(group.to_owned()).or_default();
+                group.push((equal, case.bytes.clone()));
             }
         }
     }
@@ -142,12 +169,8 @@ fn vectors_named_equal_are_equal() {
 /// Every tag of the format appears in some vector as the tag of a whole value.
 #[test]
 fn every_tag_is_published() {
-    let mut seen = std::collections::BTreeSet::new();
-    for path in files() {
-        for case in read(&path).cases {
-            seen.insert(u8::from_str_radix(&case.bytes[..2], 16).unwrap());
-        }
-    }
+    let tag = |case: Case| u8::from_str_radix(&case.bytes[..2], 16).unwrap();
+    let seen: BTreeSet<u8> = all(FOLDER).into_iter().map(tag).collect();
     let source = include_str!("../tag.rs");
     for line in source.lines().filter(|l| l.starts_with("pub(crate) const")) {
         let (name, value) = line["pub(crate) const ".len()..].split_once(": u8 = 0x").unwrap();

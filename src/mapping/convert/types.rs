@@ -119,6 +119,33 @@ impl Type {
         }
     }
 
+    /// The type's name, without what is said of what it holds.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Type::Bool => "bool",
+            Type::Int => "int",
+            Type::Double => "double",
+            Type::Float => "float",
+            Type::Decimal => "decimal",
+            Type::Number => "number",
+            Type::Text => "text",
+            Type::Bytes => "bytes",
+            Type::Uuid => "uuid",
+            Type::ObjectId => "objectid",
+            Type::Timestamp => "timestamp",
+            Type::Date => "date",
+            Type::Time => "time",
+            Type::Duration => "duration",
+            Type::Inet => "inet",
+            Type::List(_) => "list",
+            Type::Set(_) => "set",
+            Type::Vector(..) => "vector",
+            Type::Tuple(_) => "tuple",
+            Type::Map(_) => "map",
+            Type::Document(_) => "document",
+        }
+    }
+
     fn scalar(name: &str) -> Option<Type> {
         Some(match name {
             "bool" | "boolean" => Type::Bool,
@@ -264,39 +291,19 @@ impl<'a> Parser<'a> {
 impl fmt::Display for Type {
     /// The type as the configuration writes it; `parse` reads it back.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let word = match self {
-            Type::Bool => "bool",
-            Type::Int => "int",
-            Type::Double => "double",
-            Type::Float => "float",
-            Type::Decimal => "decimal",
-            Type::Number => "number",
-            Type::Text => "text",
-            Type::Bytes => "bytes",
-            Type::Uuid => "uuid",
-            Type::ObjectId => "objectid",
-            Type::Timestamp => "timestamp",
-            Type::Date => "date",
-            Type::Time => "time",
-            Type::Duration => "duration",
-            Type::Inet => "inet",
-            Type::List(None) => "list",
-            Type::Set(None) => "set",
-            Type::List(Some(element)) => return write!(f, "list<{element}>"),
-            Type::Set(Some(element)) => return write!(f, "set<{element}>"),
-            Type::Vector(element, length) => return write!(f, "vector<{element}, {length}>"),
-            Type::Map(pair) => return write!(f, "map<{}, {}>", pair.0, pair.1),
-            Type::Tuple(parts) => {
-                let parts: Vec<String> = parts.iter().map(Type::to_string).collect();
-                return write!(f, "tuple<{}>", parts.join(", "));
-            }
-            Type::Document(fields) if fields.is_empty() => "document",
-            Type::Document(fields) => {
-                let fields: Vec<String> = fields.iter().map(|(name, ty)| format!("{name}: {ty}")).collect();
-                return write!(f, "document<{}>", fields.join(", "));
-            }
+        f.write_str(self.word())?;
+        let parts: Vec<String> = match self {
+            Type::List(Some(element)) | Type::Set(Some(element)) => vec![element.to_string()],
+            Type::Vector(element, length) => vec![element.to_string(), length.to_string()],
+            Type::Map(pair) => vec![pair.0.to_string(), pair.1.to_string()],
+            Type::Tuple(parts) => parts.iter().map(Type::to_string).collect(),
+            Type::Document(fields) => fields.iter().map(|(name, ty)| format!("{name}: {ty}")).collect(),
+            _ => Vec::new(),
         };
-        f.write_str(word)
+        match parts.is_empty() {
+            true => Ok(()),
+            false => write!(f, "<{}>", parts.join(", ")),
+        }
     }
 }
 

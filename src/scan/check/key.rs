@@ -49,6 +49,16 @@ pub(super) fn check(findings: &mut Findings<'_>, side: Side, sample: &Sample) {
             None => Some(name.as_str()),
         })
         .collect();
+    for path in &paths {
+        if let Some(validator) = &sample.validator
+            && *path != "_id"
+            && !validator.requires(path)
+        {
+            let message =
+                format!("key {path}: the validator of {side} does not require it, so records may lack it");
+            findings.say(spot, false, message);
+        }
+    }
     let within = |fields: &[&str]| fields.iter().all(|f| paths.contains(f));
     let lane = &findings.prepared.lanes[side];
     let message = match (&lane.layout, &lane.namespace.metadata) {

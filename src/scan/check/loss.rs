@@ -160,14 +160,14 @@ fn families(seen: &Seen, convert: &Conversion) -> Option<BTreeSet<&'static str>>
     if seen.kinds.is_empty() {
         return None;
     }
+    // The bytes of all subtypes are one family, but no two subtypes are equal.
+    let mut own = seen.families();
+    let foreign_keys = seen.key.as_ref().is_some_and(|k| !k.families().contains("text"));
+    if foreign_keys && own.remove("document") {
+        own.insert("map");
+    }
     let Some(last) = convert.steps().last() else {
-        let mut families = seen.families();
-        let foreign_keys = seen.key.as_ref().is_some_and(|k| !k.families().contains("text"));
-        if foreign_keys && families.remove("document") {
-            families.insert("map");
-        }
-        // The bytes of all subtypes are one family, but no two subtypes are equal.
-        return Some(families);
+        return Some(own);
     };
     let family = match last {
         Step::Uuid(_) => "uuid",
@@ -176,24 +176,15 @@ fn families(seen: &Seen, convert: &Conversion) -> Option<BTreeSet<&'static str>>
         Step::Split(_) => "list",
         Step::Scale(_) => "number",
         Step::Epoch(_) => "timestamp",
+        // What is no text stays what it is.
+        Step::Json if !own.contains("text") => return Some(own),
         Step::Json | Step::Truncate(_) => return None,
         Step::Lookup(table) => return Some(table.values().map(|l| family(l.value().type_name())).collect()),
-        Step::Type(ty) => match ty {
-            Type::Int | Type::Double | Type::Float | Type::Decimal | Type::Number => "number",
-            Type::List(_) | Type::Vector(..) | Type::Tuple(_) => "list",
-            Type::Set(_) => "set",
-            Type::Map(pair) if pair.0 != Type::Text => "map",
-            Type::Document(_) | Type::Map(_) => "document",
-            Type::Bool => "bool",
-            Type::Text => "text",
-            Type::Bytes => "bytes",
-            Type::Uuid => "uuid",
-            Type::ObjectId => "objectid",
-            Type::Timestamp => "timestamp",
-            Type::Date => "date",
-            Type::Time => "time",
-            Type::Duration => "duration",
-            Type::Inet => "inet",
+        Step::Type(Type::Map(pair)) if pair.0 != Type::Text => "map",
+        Step::Type(ty) => match ty.word() {
+            "int" => "number",
+            "vector" | "tuple" => "list",
+            word => family(word),
         },
     };
     Some(BTreeSet::from([family]))

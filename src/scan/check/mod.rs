@@ -5,14 +5,16 @@ mod loss;
 mod possible;
 mod sample;
 mod seen;
+mod validator;
 
 use super::compare::Prepared;
 use super::session::Session;
 use crate::config::did_you_mean;
-use crate::mapping::{Field, Spot, strayed};
+use crate::mapping::{Field, INDEX, Spot, strayed};
 use crate::{Pair, Side};
 use sample::{Sample, Shape};
 use std::fmt;
+use validator::Said;
 
 /// What a check has to say about one compare.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,7 +105,15 @@ fn one_side(findings: &mut Findings<'_>, side: Side, sample: &Sample) {
                 .any(|k| k.starts_with(field.name.trim_end_matches('*'))),
             None => shape.is_some(),
         };
-        if !met && field.only.is_none() {
+        let said = sample.validator.as_ref().map(|v| v.find(path));
+        if let Some(Said::Refused(name, allowed)) = &said {
+            let message = format!(
+                "field {}: the validator of {side} allows no {name:?} in {path:?}{}",
+                field.name,
+                did_you_mean(name, allowed.iter().copied())
+            );
+            findings.say(spot, !met && field.only.is_none(), message);
+        } else if !met && field.only.is_none() {
             let names = || sample.raw_names.iter().map(String::as_str);
             let head = path.split('.').next().unwrap_or_default();
             let hint = match did_you_mean(path, names()) {
@@ -111,19 +121,26 @@ fn one_side(findings: &mut Findings<'_>, side: Side, sample: &Sample) {
                 hint => hint,
             };
             // Where not all records were seen, a field may stand in those that were not.
-            let serious = sample.all || !hint.is_empty();
+            let possible = !sample.all && hint.is_empty() || matches!(said, Some(Said::Schema(_)));
             let records = sample.records;
             let message = format!(
                 "field {}: no record of {side} has {path:?} (of {records} looked at){hint}",
                 field.name
             );
-            findings.say(spot, serious, message);
+            findings.say(spot, !possible, message);
         }
         let convert = &field.convert[side];
-        if let Some(ty) = shape.and_then(|s| s.declared.as_ref())
-            && !convert.is_identity()
-            && let Some(problem) = possible::impossible(ty, convert)
-        {
+        let (declared, validated) = (
+            shape.and_then(|s| s.declared.as_ref()),
+            sample.validator.as_ref().and_then(|v| v.types(path)),
+        );
+        let impossible = match (declared, validated) {
+            _ if convert.is_identity() => None,
+            (Some(ty), _) => possible::impossible(ty, convert).map(|p| (ty.to_string(), p)),
+            (None, Some(seen)) => possible::none_of(&seen, convert).map(|p| (seen.shown(), p)),
+            (None, None) => None,
+        };
+        if let Some((ty, problem)) = impossible {
             let keys = [format!("{side}_type"), "type".to_owned(), side.name().to_owned()];
             let spot = field.spots.of(&[&keys[0], &keys[1], &keys[2]]);
             let message = format!(
@@ -212,7 +229,7 @@ fn both_sides(findings: &mut Findings<'_>, samples: Pair<&Sample>) {
                 .as_ref()
                 .into_sides()
                 .iter()
-                .any(|(_, p)| p.as_deref() == Some("$index"))
+                .any(|(_, p)| p.as_deref() == Some(INDEX))
         };
         if field.is_some_and(|f| f.ignore || position(f)) {
             continue;

@@ -1,5 +1,6 @@
 //! Whether a column's type can become what the mapping asks for at all, tried on values that stand for the type.
 
+use super::seen::Seen;
 use crate::mapping::{Conversion, Step};
 use crate::model::{CqlType, Number, NumberType, Problem, Timestamp, Value};
 
@@ -26,6 +27,26 @@ pub(super) fn impossible(ty: &CqlType, convert: &Conversion) -> Option<Problem> 
         match convert.apply(value) {
             Ok(_) => return None,
             Err(problem) => last = Some(problem),
+        }
+    }
+    last
+}
+
+/// The same for the types that a validator allows.
+pub(super) fn none_of(seen: &Seen, convert: &Conversion) -> Option<Problem> {
+    let mut last = None;
+    for kind in seen.kinds.keys() {
+        let values = match *kind {
+            "objectid" => vec![Value::ObjectId([0; 12])],
+            "text" => samples(&CqlType::Text, convert),
+            "bool" => samples(&CqlType::Boolean, convert),
+            "timestamp" => samples(&CqlType::Timestamp, convert),
+            "int32" | "int64" | "double" | "decimal128" => samples(&CqlType::Bigint, convert),
+            // Of these no few values stand for all.
+            _ => return None,
+        };
+        for value in values {
+            last = Some(convert.apply(value).err()?);
         }
     }
     last

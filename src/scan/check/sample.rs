@@ -5,11 +5,12 @@ use super::super::compile::compile;
 use super::super::lane::Lane;
 use super::super::layout::table;
 use super::seen::Seen;
+use super::validator::Validator;
 use crate::Side;
-use crate::canon::cell::ColumnType;
+use crate::canon::cell::{ColumnSpec, ColumnType};
 use crate::digest::Hasher;
-use crate::mapping::{Captured, Compare, Conversion, Depth, Digester, Field, Literal, Unmapped};
-use crate::model::CqlType;
+use crate::mapping::{Captured, Compare, Conversion, Depth, Digester, Field, Literal, Unmapped, column_path};
+use crate::model::{CqlType, Value};
 use crate::plan::Span;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -56,6 +57,8 @@ pub(super) struct Sample {
     pub(super) unknown_to_schema: Vec<String>,
     /// Columns of the table that the file does not have.
     pub(super) not_exported: Vec<String>,
+    /// What the collection demands of its documents.
+    pub(super) validator: Option<Validator>,
 }
 
 impl Sample {
@@ -91,17 +94,26 @@ impl Sample {
                 let fields = d.take_captured();
                 fields
                     .iter()
-                    .for_each(|field| sample.add(&prepared.compare, field));
+                    .for_each(|field| sample.add(&prepared.compare, side, field));
             });
         }
+        let metadata = lane.namespace.metadata.as_deref();
+        sample.validator = metadata.and_then(Validator::of);
+        sample.validated(&prepared.compare, side);
         sample
     }
 
-    fn add(&mut self, compare: &Compare, field: &Captured) {
+    fn add(&mut self, compare: &Compare, side: Side, field: &Captured) {
         let (Ok(value), false) = (&field.value, field.path == NO_KEY) else {
             return;
         };
         if field.rule.is_none() {
+            // Null in place of what rules lead into is no field of its own.
+            let below = field.path.clone() + ".";
+            let leads = |f: &Field| f.paths[side].as_ref().is_some_and(|p| p.starts_with(&below));
+            if matches!(value, Value::Null) && compare.fields.iter().any(leads) {
+                return;
+            }
             self.raw_names.insert(field.path.clone());
             let prefix = |f: &Field| {
                 f.name
@@ -116,6 +128,18 @@ impl Sample {
         shape.unmapped |= field.rule.is_none();
         if shape.declared.is_none() {
             shape.seen.add(value);
+        }
+    }
+
+    /// Adds the types that the validator allows to those that the sample has shown.
+    fn validated(&mut self, compare: &Compare, side: Side) {
+        let Some(validator) = &self.validator else { return };
+        for (name, shape) in &mut self.shapes {
+            let field = compare.fields.iter().find(|f| f.name == *name);
+            let path = field.map_or(Some(name), |f| f.paths[side].as_ref());
+            if let Some(seen) = path.and_then(|p| validator.types(p)) {
+                shape.seen.join(seen);
+            }
         }
     }
 
@@ -137,23 +161,37 @@ impl Sample {
             return;
         }
         for column in &layout.columns {
-            let path = Some(&column.name);
-            let named = compare
+            self.declare(compare, lane.side, column.name.clone(), column);
+        }
+    }
+
+    /// Takes the type of a column or, where rules lead into it, those of its fields; `path` leads there.
+    fn declare(&mut self, compare: &Compare, side: Side, path: String, column: &ColumnSpec) {
+        let paths = || {
+            compare
                 .fields
                 .iter()
-                .find(|f| f.paths[lane.side].as_ref() == path);
-            let Some(name) = named
-                .map(|f| f.name.clone())
-                .or_else(|| renamed(compare, lane.side, &column.name))
-            else {
-                continue;
-            };
-            let shape = self.shapes.entry(name).or_default();
-            shape.unmapped |= named.is_none();
-            if let ColumnType::Cql(ty) = &column.ty {
-                shape.seen = Seen::of_cql(ty);
-                shape.declared = Some(ty.clone());
+                .filter_map(|f| Some((f, f.paths[side].as_deref()?)))
+        };
+        let named = paths().find(|(_, p)| *p == path).map(|(f, _)| f);
+        let below = format!("{path}.");
+        let entered = !column.fields.is_empty() && paths().any(|(_, p)| p.starts_with(&below));
+        if entered {
+            for field in &column.fields {
+                self.declare(compare, side, below.clone() + &column_path(&field.name), field);
             }
+        }
+        let name = match named {
+            Some(field) => Some(field.name.clone()),
+            None if entered => None,
+            None => renamed(compare, side, &path),
+        };
+        let Some(name) = name else { return };
+        let shape = self.shapes.entry(name).or_default();
+        shape.unmapped |= named.is_none();
+        if let ColumnType::Cql(ty) = &column.ty {
+            shape.seen = Seen::of_cql(ty);
+            shape.declared = Some(ty.clone());
         }
     }
 }

@@ -118,6 +118,21 @@ impl Seen {
         }
     }
 
+    /// Adds the types that another look has seen.
+    pub(super) fn join(&mut self, other: Seen) {
+        for (kind, shown) in other.kinds {
+            self.kinds.entry(kind).or_insert(shown);
+        }
+        for (ours, theirs) in [(&mut self.element, other.element), (&mut self.key, other.key)] {
+            if let Some(theirs) = theirs {
+                ours.get_or_insert_default().join(*theirs);
+            }
+        }
+        for (name, seen) in other.fields {
+            self.fields.entry(name).or_default().join(seen);
+        }
+    }
+
     /// The types as their store calls them.
     pub(super) fn shown(&self) -> String {
         let names: Vec<&str> = self.kinds.values().map(String::as_str).collect();

@@ -192,13 +192,14 @@ proptest! {
             for dialect in dialects() {
                 let mut scan = LossScan::new(std::slice::from_ref(&column), &dialect);
                 for text in [&noise[..], likely.as_bytes()] {
-                    let cell = RawCell { text, quoted, escaped, column: &column, dialect: &dialect };
+                    let cell = RawCell { text, quoted, escaped, inner: false, column: &column, dialect: &dialect };
                     let value = cell.to_value();
                     let mut out = Encoder::new(typed());
                     prop_assert_eq!(cell.encode(&mut out).is_ok(), value.is_ok());
                     if let Ok(value) = &value {
                         prop_assert_eq!(out.bytes(), bytes(value, typed()));
                     }
+                    walks_as_it_reads(&cell, &value);
                     scan.cell(0, &cell);
                     let _ = cell.explains(value.as_ref().ok(), Precision::default(), typed());
                 }
