@@ -68,7 +68,7 @@ impl CqlStore {
         let shown: Arc<str> = location.to_string().into();
         let mut builder = SessionBuilder::new()
             .known_nodes(&location.hosts)
-            .connection_timeout(options.request_timeout)
+            .connection_timeout(options.connect_timeout)
             .fetch_full_schema_metadata(false)
             .driver_config_reporting(false)
             .default_execution_profile_handle(profile(options).into_handle());

@@ -46,6 +46,8 @@ pub struct CqlOptions {
     pub consistency: Consistency,
     /// The most rows of a page.
     pub page_rows: i32,
+    /// How long it may take to connect to a node.
+    pub connect_timeout: Duration,
     /// How long one request may take.
     pub request_timeout: Duration,
     /// User and password.
@@ -67,6 +69,7 @@ impl Default for CqlOptions {
         CqlOptions {
             consistency: Consistency::LocalQuorum,
             page_rows: 5_000,
+            connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             login: None,
             tls: None,
