@@ -79,6 +79,7 @@ fn ferretdb_comes_back_with_its_data() {
     assert_eq!(found, Some(doc! { "_id": 1, "word": "grün" }));
     let log = std::fs::read_to_string(server.log()).unwrap();
     assert!(log.contains("grün"), "the server writes down what it is told");
+    assert!(server.abandon(), "it ends with its owner");
 }
 
 #[test]
@@ -91,6 +92,7 @@ fn mongo_java_server_comes_back_empty() {
     server.kill();
     server.restart();
     assert_eq!(block_on(async { kept(&database.open().await).await }), None);
+    assert!(server.abandon(), "it ends with its owner");
 }
 
 #[test]
@@ -218,6 +220,7 @@ fn cassandra_asks_who_we_are_and_comes_back_with_its_data() {
     });
     let rows = rows.unwrap().into_rows_result().unwrap();
     assert_eq!(rows.single_row::<(String,)>().unwrap().0, "grün");
+    assert!(node.abandon(), "it ends with its owner");
 }
 
 #[test]

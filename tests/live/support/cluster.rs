@@ -1,12 +1,14 @@
 //! Three Cassandra nodes on this machine, for consistency levels and nodes that die.
 
 use super::cql::{Cql, PrivateNode};
-use super::toolchain::{Kind, say};
+use super::toolchain::{Kind, say, skipped};
 use super::{block_on, locked, workspace};
 use scylla::policies::load_balancing::{NodeIdentifier, SingleTargetLoadBalancingPolicy};
 use scylla::statement::{Consistency, Statement};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
+
+const HOSTS: [&str; 3] = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
 
 /// How long the nodes may take to see each other.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -21,6 +23,14 @@ pub struct Cluster {
 pub fn cluster() -> Option<ClusterGuard> {
     static SHARED: Mutex<Option<Cluster>> = Mutex::new(None);
     if !Kind::Cassandra.is_built() {
+        return None;
+    }
+    // Not every system has all of 127.0.0.0/8.
+    if HOSTS
+        .iter()
+        .any(|host| std::net::TcpListener::bind((*host, 0)).is_err())
+    {
+        skipped("the loopback addresses 127.0.0.1 to 127.0.0.3");
         return None;
     }
     let mut shared = locked(&SHARED);
@@ -48,8 +58,7 @@ impl std::ops::DerefMut for ClusterGuard {
 impl Cluster {
     fn new() -> Cluster {
         let (port, storage_port) = (workspace::port(), workspace::port());
-        let hosts = ["127.0.0.1", "127.0.0.2", "127.0.0.3"];
-        let nodes = hosts
+        let nodes = HOSTS
             .map(|host| PrivateNode::of_cluster(host, port, storage_port))
             .into();
         say(&format!("live: cassandra, three nodes on port {port}"));

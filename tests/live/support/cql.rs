@@ -18,6 +18,8 @@ pub struct Cql {
     pub login: Option<(String, String)>,
     /// Copies of a row in a test's keyspace.
     replication: usize,
+    /// Whether the server goes with the suite, and the data with it.
+    own: bool,
 }
 
 /// A Cassandra node of a test's own, on 127.0.0.1 or another loopback address.
@@ -47,6 +49,7 @@ fn provide() -> Option<(Cql, Option<PrivateNode>)> {
             address,
             login,
             replication: 1,
+            own: false,
         };
         let answer = block_on(cql.ping());
         answer.unwrap_or_else(|e| panic!("ASSAY_TEST_CQL: the server does not answer: {e}"));
@@ -117,11 +120,12 @@ impl Keyspace {
 
 impl Drop for Keyspace {
     fn drop(&mut self) {
-        // A server that a test has killed takes its data along.
-        let _ = block_on(
-            self.cql
-                .execute(&format!("DROP KEYSPACE IF EXISTS {}", self.name)),
-        );
+        let statement = format!("DROP KEYSPACE IF EXISTS {}", self.name);
+        if let (Err(why), false) = (block_on(self.cql.execute(&statement)), self.cql.own) {
+            say(&format!(
+                "live: a keyspace is left behind, {statement} by hand: {why}"
+            ));
+        }
     }
 }
 
@@ -160,6 +164,7 @@ impl PrivateNode {
             address: format!("{host}:{port}"),
             login,
             replication: 1,
+            own: true,
         };
         PrivateNode { cql, dir, process }
     }
@@ -184,6 +189,11 @@ impl PrivateNode {
     /// Whether the node's process is there.
     pub fn is_running(&mut self) -> bool {
         self.process.is_running()
+    }
+
+    /// Leaves the node to itself, as the end of this process does; says whether it ends then.
+    pub fn abandon(&mut self) -> bool {
+        self.process.abandon()
     }
 
     /// What the node said.

@@ -10,11 +10,14 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+/// How long a server may take to be found, where it should be.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// A server shared by all tests: one from the environment, or one that was started for this run.
 pub struct Mongo {
     uri: String,
     /// Holds on to the process; `None` for a server from the environment.
-    _own: Option<PrivateMongo>,
+    own: Option<PrivateMongo>,
 }
 
 /// A server of a test's own.
@@ -28,6 +31,8 @@ pub struct PrivateMongo {
 pub struct Database {
     uri: String,
     name: String,
+    /// Whether the server goes with the suite, and the data with it.
+    own: bool,
 }
 
 /// The first MongoDB-compatible server; `None` if there is none, which has been said then.
@@ -53,14 +58,14 @@ impl Mongo {
                 block_on(ping(&uri))
                     .unwrap_or_else(|e| panic!("{variable}: the server does not answer: {e}"));
                 say(&format!("live: the server of {variable}"));
-                return Some(Mongo { uri, _own: None });
+                return Some(Mongo { uri, own: None });
             }
             None => PrivateMongo::start(kind)?,
         };
         say(&format!("live: {} on port {}", kind.name(), own.port));
         Some(Mongo {
             uri: own.uri(),
-            _own: Some(own),
+            own: Some(own),
         })
     }
 
@@ -71,7 +76,7 @@ impl Mongo {
 
     /// A database that nobody else uses; its name begins with `purpose`.
     pub fn database(&self, purpose: &str) -> Database {
-        Database::new(&self.uri, purpose)
+        Database::new(&self.uri, purpose, self.own.is_some())
     }
 }
 
@@ -105,7 +110,7 @@ impl PrivateMongo {
 
     /// A database that nobody else uses.
     pub fn database(&self, purpose: &str) -> Database {
-        Database::new(&self.uri(), purpose)
+        Database::new(&self.uri(), purpose, true)
     }
 
     /// Ends the server as a crash would.
@@ -119,6 +124,11 @@ impl PrivateMongo {
         self.process.start();
         let uri = self.uri();
         self.process.wait(|| block_on(ping(&uri)));
+    }
+
+    /// Leaves the server to itself, as the end of this process does; says whether it ends then.
+    pub fn abandon(&mut self) -> bool {
+        self.process.abandon()
     }
 
     /// What the server said; FerretDB's every command with its arguments.
@@ -135,10 +145,11 @@ impl Drop for PrivateMongo {
 }
 
 impl Database {
-    fn new(uri: &str, purpose: &str) -> Database {
+    fn new(uri: &str, purpose: &str, own: bool) -> Database {
         Database {
             uri: uri.to_owned(),
             name: format!("{purpose}_{}", workspace::suffix()),
+            own,
         }
     }
 
@@ -163,12 +174,18 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        block_on(async {
-            // A server that a test has killed takes its data along.
-            if let Ok(client) = client(&self.uri, Duration::from_secs(2)).await {
-                let _ = client.database(&self.name).drop().await;
-            }
+        let dropped = block_on(async {
+            let client = client(&self.uri, PATIENCE).await?;
+            let dropped = client.database(&self.name).drop().await;
+            client.shutdown().await;
+            dropped
         });
+        if let (Err(why), false) = (dropped, self.own) {
+            say(&format!(
+                "live: the database {} is left behind, drop it by hand: {}",
+                self.name, why.kind
+            ));
+        }
     }
 }
 
@@ -186,9 +203,7 @@ async fn client(uri: &str, patience: Duration) -> mongodb::error::Result<Client>
 
 /// Whether the server answers; the error never holds the URI, which may have a password.
 pub async fn ping(uri: &str) -> Result<(), String> {
-    let client = client(uri, Duration::from_secs(2))
-        .await
-        .map_err(|e| e.kind.to_string())?;
+    let client = client(uri, PATIENCE).await.map_err(|e| e.kind.to_string())?;
     let answer = client.database("admin").run_command(doc! { "ping": 1 }).await;
     client.shutdown().await;
     answer.map(|_| ()).map_err(|e| e.kind.to_string())

@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 /// How long a server may take to answer; Cassandra on a busy machine is the measure.
 const PATIENCE: Duration = Duration::from_secs(180);
 
+/// How long a server may take to end when its owner is gone.
+const GRACE: Duration = Duration::from_secs(30);
+
 /// A server process that can be killed and started again as it was.
 #[derive(Debug)]
 pub struct Process {
@@ -90,6 +93,16 @@ impl Process {
             let _ = child.kill();
             let _ = child.wait();
         }
+    }
+
+    /// Closes the pipe that the server watches, as the end of this process does; says whether the server ends by itself.
+    pub fn abandon(&mut self) -> bool {
+        drop(self.child.as_mut().and_then(|c| c.stdin.take()));
+        let began = Instant::now();
+        while self.is_running() && began.elapsed() < GRACE {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        !self.is_running()
     }
 
     /// Whether the process is there.
