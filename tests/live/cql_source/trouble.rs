@@ -6,6 +6,7 @@ use assay::source::Failure;
 use assay::source::live::cql::Tls;
 use scylla::routing::Token;
 use scylla::statement::Consistency;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tracing::instrument::WithSubscriber;
@@ -138,6 +139,31 @@ fn a_node_that_asks_who_we_are_is_told_or_denies() {
             format!("{store:?}").contains("login: Some((\"cassandra\", …))"),
             "{store:?}"
         );
+    });
+}
+
+#[test]
+fn encrypted_connections_show_whom_they_go_to() {
+    let Some((node, certificate)) = support::PrivateNode::encrypted() else {
+        return;
+    };
+    let location = format!("cql://{}/", node.cql().address);
+    block_on(async {
+        let with = |ca_file: Option<PathBuf>, unverified| CqlOptions {
+            tls: Some(Tls { ca_file, unverified }),
+            ..CqlOptions::default()
+        };
+        for options in [with(Some(certificate.clone()), false), with(None, true)] {
+            let store = CqlStore::connect(&location, &options).await.unwrap();
+            assert_eq!(store.probe().await.unwrap().nodes, (1, 1));
+        }
+        let error = refused(&location, &with(None, false)).await;
+        assert_eq!(failure(&error), Some(Failure::Network), "{error}");
+        assert!(error.to_string().contains("certificate"), "{error}");
+        for file in ["nowhere.pem", "Cargo.toml"] {
+            let error = refused(&location, &with(Some(file.into()), false)).await;
+            assert!(error.to_string().contains(file), "{error}");
+        }
     });
 }
 
