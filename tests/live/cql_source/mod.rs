@@ -70,19 +70,25 @@ fn records(page: &Page) -> Vec<Vec<u8>> {
         .collect()
 }
 
-/// The rows of a range.
-async fn read(store: &CqlStore, table: &LiveTable, range: &Range) -> Result<Vec<Vec<u8>>, SourceError> {
+/// The pages of a range.
+async fn pages(store: &CqlStore, table: &LiveTable, range: &Range) -> Result<Vec<Page>, SourceError> {
     let governor = Governor::new(Limits::default());
-    let (out, mut pages) = tokio::sync::mpsc::channel::<Page>(1);
-    let mut rows = Vec::new();
+    let (out, mut sent) = tokio::sync::mpsc::channel::<Page>(1);
+    let mut pages = Vec::new();
     let collect = async {
-        while let Some(page) = pages.recv().await {
+        while let Some(page) = sent.recv().await {
             assert!(!page.ends.is_empty());
-            rows.extend(records(&page));
+            pages.push(page);
         }
     };
     tokio::join!(store.read(table, range, &governor, out), collect).0?;
-    Ok(rows)
+    Ok(pages)
+}
+
+/// The rows of a range.
+async fn read(store: &CqlStore, table: &LiveTable, range: &Range) -> Result<Vec<Vec<u8>>, SourceError> {
+    let pages = pages(store, table, range).await?;
+    Ok(pages.iter().flat_map(records).collect())
 }
 
 /// The rows of all ranges.

@@ -46,6 +46,17 @@ fn every_row_is_read_once_whatever_the_ranges() {
             assert_eq!(read_all(&store, &table, wanted).await, whole, "{wanted}");
         }
         points(&store, &table).await;
+
+        let short = CqlOptions {
+            page_rows: 5_000,
+            page_bytes: 1_000,
+            ..options
+        };
+        let store = connect(&keyspace, &short).await;
+        let pages = pages(&store, &table, &Range::default()).await.unwrap();
+        let (first, others) = pages.split_first().expect("there are rows");
+        assert!(first.ends.len() <= 500 && others.iter().all(|p| p.data.len() <= 1_100));
+        assert_eq!(pages.iter().flat_map(records).collect::<Vec<_>>(), whole);
     });
 }
 

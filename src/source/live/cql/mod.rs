@@ -190,3 +190,22 @@ fn profile(options: &CqlOptions) -> ExecutionProfile {
         .load_balancing_policy(balancing.build())
         .build()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::live::{Governor, Page};
+
+    /// What a store does can be done on any thread.
+    #[expect(dead_code, reason = "it only has to compile")]
+    fn everything_can_be_spawned(store: &CqlStore, table: &LiveTable, governor: &Governor) {
+        fn spawned<F: Future + Send>(_: F) {}
+        let (out, _) = tokio::sync::mpsc::channel::<Page>(1);
+        spawned(store.read(table, &Range::default(), governor, out));
+        spawned(store.points(table, &[], governor));
+        spawned(store.ranges(table, 1));
+        spawned(store.tables());
+        spawned(store.probe());
+        spawned(CqlStore::connect("", &store.options));
+    }
+}
