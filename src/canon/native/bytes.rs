@@ -74,7 +74,6 @@ impl<'a> Bytes<'a> {
     }
 
     /// A map's key and value.
-    #[expect(clippy::type_complexity, reason = "a pair of two values")]
     pub(super) fn pair(&mut self) -> Result<(Option<&'a [u8]>, Option<&'a [u8]>), Problem> {
         Ok((self.value()?, self.value()?))
     }

@@ -141,6 +141,35 @@ impl PrivateNode {
         Some(node)
     }
 
+    /// A node that also takes encrypted connections, and the file of the certificate that it shows.
+    pub fn encrypted() -> Option<(PrivateNode, PathBuf)> {
+        if !Kind::Cassandra.is_built() {
+            return None;
+        }
+        let dir = workspace::directory("cassandra");
+        let (store, certificate) = (dir.join("keys.p12"), dir.join("certificate.pem"));
+        let key = [
+            "-genkeypair",
+            "-keyalg",
+            "EC",
+            "-dname",
+            "CN=assay",
+            "-ext",
+            "san=ip:127.0.0.1",
+        ];
+        keytool(&store, &key);
+        let shown = ["-exportcert", "-rfc", "-file"].map(std::ffi::OsStr::new);
+        keytool(&store, &[&shown[..], &[certificate.as_os_str()]].concat());
+        let options = format!(
+            "client_encryption_options: {{enabled: true, optional: true, keystore: '{}', keystore_password: testing}}",
+            store.display()
+        );
+        let (port, storage_port) = (workspace::port(), workspace::port());
+        let mut node = PrivateNode::configured(dir, "127.0.0.1", port, storage_port, "AllowAll", &options);
+        node.restart();
+        Some((node, certificate))
+    }
+
     /// A node of a cluster, not started yet.
     pub(super) fn of_cluster(host: &str, port: u16, storage_port: u16) -> PrivateNode {
         let mut node = PrivateNode::new(host, port, storage_port, "AllowAll");
@@ -150,6 +179,18 @@ impl PrivateNode {
 
     fn new(host: &str, port: u16, storage_port: u16, authentication: &str) -> PrivateNode {
         let dir = workspace::directory("cassandra");
+        PrivateNode::configured(dir, host, port, storage_port, authentication, "")
+    }
+
+    /// A node, not started yet, with more for its configuration.
+    fn configured(
+        dir: PathBuf,
+        host: &str,
+        port: u16,
+        storage_port: u16,
+        authentication: &str,
+        yaml: &str,
+    ) -> PrivateNode {
         let arguments = vec![
             host.into(),
             port.to_string().into(),
@@ -157,8 +198,9 @@ impl PrivateNode {
             storage_port.to_string().into(),
             workspace::port().to_string().into(),
         ];
-        let process =
-            Process::new(Kind::Cassandra, arguments, dir.join("log")).env("CASSANDRA_AUTH", authentication);
+        let process = Process::new(Kind::Cassandra, arguments, dir.join("log"))
+            .env("CASSANDRA_AUTH", authentication)
+            .env("CASSANDRA_YAML", yaml);
         let login = (authentication == "Password").then(|| ("cassandra".to_owned(), "cassandra".to_owned()));
         let cql = Cql {
             address: format!("{host}:{port}"),
@@ -200,6 +242,26 @@ impl PrivateNode {
     pub fn log(&self) -> &Path {
         self.process.log()
     }
+}
+
+/// Runs the JDK's tool for keys.
+fn keytool(store: &Path, arguments: &[impl AsRef<std::ffi::OsStr>]) {
+    let mut tool = std::process::Command::new("keytool");
+    tool.args(arguments).args([
+        "-alias",
+        "node",
+        "-storetype",
+        "PKCS12",
+        "-storepass",
+        "testing",
+        "-keystore",
+    ]);
+    let done = tool.arg(store).output().expect("a JDK has keytool");
+    assert!(
+        done.status.success(),
+        "keytool: {}",
+        String::from_utf8_lossy(&done.stdout)
+    );
 }
 
 impl Drop for PrivateNode {

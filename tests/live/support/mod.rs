@@ -23,7 +23,7 @@ mod toolchain;
 mod workspace;
 
 pub use cluster::cluster;
-pub use cql::{Cql, PrivateNode, cql};
+pub use cql::{Cql, Keyspace, PrivateNode, cql};
 pub use mongo::{Mongo, PrivateMongo, mongodb, mongodb_2, uri};
 pub use proxy::{Mode, Proxy};
 pub use toolchain::Kind;

@@ -8,6 +8,7 @@ use scylla::cluster::Node;
 use scylla::deserialize::row::DeserializeRow;
 use scylla::policies::load_balancing::{NodeIdentifier, SingleTargetLoadBalancingPolicy};
 use scylla::response::query_result::QueryResult;
+use scylla::statement::Consistency;
 use scylla::statement::unprepared::Statement;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -60,6 +61,13 @@ impl LiveTable {
 /// A name in quotes: as it stands, whatever it holds.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A statement on the server's own tables, which each node has for itself.
+fn own(text: &str) -> Statement {
+    let mut statement = Statement::new(text);
+    statement.set_consistency(Consistency::One);
+    statement
 }
 
 type Named<T> = BTreeMap<(String, String), T>;
@@ -224,7 +232,7 @@ impl CqlStore {
     where
         R: for<'f, 'm> DeserializeRow<'f, 'm>,
     {
-        self.typed_rows(self.ask(Statement::new(text)).await?)
+        self.typed_rows(self.ask(own(text)).await?)
     }
 
     /// The same, as one node tells it.
@@ -232,7 +240,7 @@ impl CqlStore {
     where
         R: for<'f, 'm> DeserializeRow<'f, 'm>,
     {
-        let mut statement = Statement::new(text);
+        let mut statement = own(text);
         let target = SingleTargetLoadBalancingPolicy::new(NodeIdentifier::Node(node.clone()), None);
         statement.set_load_balancing_policy(Some(target));
         self.typed_rows(self.ask(statement).await?)

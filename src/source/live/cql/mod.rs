@@ -68,7 +68,7 @@ impl CqlStore {
         let shown: Arc<str> = location.to_string().into();
         let mut builder = SessionBuilder::new()
             .known_nodes(&location.hosts)
-            .connection_timeout(options.request_timeout)
+            .connection_timeout(options.connect_timeout)
             .fetch_full_schema_metadata(false)
             .driver_config_reporting(false)
             .default_execution_profile_handle(profile(options).into_handle());
@@ -189,4 +189,23 @@ fn profile(options: &CqlOptions) -> ExecutionProfile {
         .retry_policy(Arc::new(FallthroughRetryPolicy::new()))
         .load_balancing_policy(balancing.build())
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::live::{Governor, Page};
+
+    /// What a store does can be done on any thread.
+    #[expect(dead_code, reason = "it only has to compile")]
+    fn everything_can_be_spawned(store: &CqlStore, table: &LiveTable, governor: &Governor) {
+        fn spawned<F: Future + Send>(_: F) {}
+        let (out, _) = tokio::sync::mpsc::channel::<Page>(1);
+        spawned(store.read(table, &Range::default(), governor, out));
+        spawned(store.points(table, &[], governor));
+        spawned(store.ranges(table, 1));
+        spawned(store.tables());
+        spawned(store.probe());
+        spawned(CqlStore::connect("", &store.options));
+    }
 }

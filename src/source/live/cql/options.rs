@@ -26,6 +26,10 @@ pub struct CqlOptions {
     pub consistency: Consistency,
     /// The most rows of a page.
     pub page_rows: i32,
+    /// About how many bytes a page has at most. Servers count rows: their number follows the length of those before.
+    pub page_bytes: usize,
+    /// How long it may take to connect to a node.
+    pub connect_timeout: Duration,
     /// How long one request may take.
     pub request_timeout: Duration,
     /// User and password.
@@ -72,6 +76,8 @@ impl Default for CqlOptions {
         CqlOptions {
             consistency: Consistency::LocalQuorum,
             page_rows: 5_000,
+            page_bytes: 1 << 20,
+            connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             login: None,
             tls: None,

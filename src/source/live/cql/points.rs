@@ -7,11 +7,15 @@ use crate::canon::{Layout, NativeRow, Raw, RawRecord};
 use crate::model::{CqlType, Table, Value};
 use crate::source::SourceError;
 use crate::source::live::{Governor, KeyPart, Page};
+use futures_util::stream::{self, StreamExt};
 use scylla::frame::response::result::ColumnType;
 use scylla::response::PagingState;
 use scylla::serialize::SerializationError;
 use scylla::serialize::value::SerializeValue;
 use scylla::serialize::writers::{CellWriter, WrittenCellProof};
+
+/// Rows that are asked for at the same time, at most.
+const AT_ONCE: usize = 64;
 
 /// A value in the form in which the server takes it.
 struct Native(Vec<u8>);
@@ -81,14 +85,17 @@ impl CqlStore {
                 "read the whole table again",
             ));
         }
+        let lookups: Vec<Vec<Lookup>> = keys
+            .iter()
+            .map(|key| self.lookups(table, key))
+            .collect::<Result<_, _>>()?;
+        let answers = stream::iter(lookups.into_iter().flatten());
+        let answers = answers.map(|lookup| self.look_up(table, lookup, governor));
+        // The governor decides how many are really under way.
+        let mut answers = answers.buffered(AT_ONCE);
         let mut page = Page::default();
-        for key in keys {
-            for lookup in self.lookups(table, key)? {
-                let found = self.look_up(table, lookup, governor).await?;
-                let before = page.data.len();
-                page.data.extend_from_slice(&found.data);
-                page.ends.extend(found.ends.iter().map(|end| before + end));
-            }
+        while let Some(found) = answers.next().await {
+            append(&mut page, &found?);
         }
         Ok(page)
     }
@@ -145,9 +152,7 @@ impl CqlStore {
             let (page, next) = self
                 .page(|_| prepared.clone(), &values, from, governor, &asked)
                 .await?;
-            let before = found.data.len();
-            found.data.extend_from_slice(&page.data);
-            found.ends.extend(page.ends.iter().map(|end| before + end));
+            append(&mut found, &page);
             state = next;
         }
         if !missing.is_empty() {
@@ -155,6 +160,12 @@ impl CqlStore {
         }
         Ok(found)
     }
+}
+
+fn append(page: &mut Page, more: &Page) {
+    let before = page.data.len();
+    page.data.extend_from_slice(&more.data);
+    page.ends.extend(more.ends.iter().map(|end| before + end));
 }
 
 /// The records of `page` that are no rows of their own: their clustering columns are null.

@@ -11,6 +11,9 @@ use scylla::statement::prepared::PreparedStatement;
 use std::sync::Arc;
 use tokio::sync::mpsc::Sender;
 
+/// The most rows of a range's first page: only then is it known how long they are.
+const FIRST_ROWS: i32 = 500;
+
 impl CqlStore {
     /// Sends all rows of `range`, page by page in token order, as records of [`crate::canon::Layout::native`] of the table.
     /// While a page is being handed on, the next one is on its way. Returns when the range has been read to its end.
@@ -33,11 +36,15 @@ impl CqlStore {
                 advice,
             ));
         };
-        let prepared = self.statement(&self.scan_text(table), &asked).await?;
-        let routed = |attempt| self.routed(&prepared, bounds.1, attempt);
-        let page = |state| self.page(routed, bounds, state, governor, &asked);
-        let (mut rows, mut following) = page(PagingState::start()).await?;
+        let prepared = &self.statement(&self.scan_text(table), &asked).await?;
+        let page = |state, size| {
+            let routed = move |attempt| self.routed(prepared, bounds.1, size, attempt);
+            self.page(routed, bounds, state, governor, &asked)
+        };
+        let mut size = FIRST_ROWS.min(self.options.page_rows);
+        let (mut rows, mut following) = page(PagingState::start(), size).await?;
         loop {
+            size = self.rows_of_next(&rows).unwrap_or(size);
             let hand_on = async {
                 match rows.ends.is_empty() {
                     true => Ok(()),
@@ -46,7 +53,7 @@ impl CqlStore {
             };
             let (next, sent) = match following {
                 // Polled in this order: the request is made first.
-                Some(state) => tokio::join!(biased; async { Some(page(state).await) }, hand_on),
+                Some(state) => tokio::join!(biased; async { Some(page(state, size).await) }, hand_on),
                 None => (None, hand_on.await),
             };
             if sent.is_err() {
@@ -60,9 +67,17 @@ impl CqlStore {
         }
     }
 
-    /// The statement, sent to a replica of the range that ends at `token`.
-    fn routed(&self, prepared: &PreparedStatement, token: i64, attempt: u32) -> PreparedStatement {
+    /// How many rows to ask for after `page`: as many as take the bytes that a page may have, if they are like its rows.
+    fn rows_of_next(&self, page: &Page) -> Option<i32> {
+        let row = page.data.len().checked_div(page.ends.len())?.max(1);
+        let rows = i32::try_from(self.options.page_bytes / row).unwrap_or(i32::MAX);
+        Some(rows.min(self.options.page_rows).max(1))
+    }
+
+    /// The statement for a page of `rows`, sent to a replica of the range that ends at `token`.
+    fn routed(&self, prepared: &PreparedStatement, token: i64, rows: i32, attempt: u32) -> PreparedStatement {
         let mut routed = prepared.clone();
+        routed.set_page_size(rows.max(1));
         routed.set_load_balancing_policy(Some(Arc::new(ToReplicas {
             token: Token::new(token),
             datacenter: self.datacenter.clone(),

@@ -62,7 +62,9 @@ impl CqlStore {
                 .await;
             let error: ExecutionError = match answer {
                 Ok((result, next)) => {
+                    let node = result.request_coordinator().connection_address();
                     let page = self.take_over(result, asked)?;
+                    tracing::trace!(%node, rows = page.ends.len(), "{}", asked());
                     permit.brought(page.data.len());
                     return Ok((page, following(next)));
                 }
