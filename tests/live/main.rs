@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected has to fail")]
 
 mod faults;
+mod mongo_source;
 mod smoke;
 mod support;

@@ -179,7 +179,9 @@ fn kind(listed: &Document) -> CollectionKind {
         Ok("timeseries") => CollectionKind::TimeSeries,
         _ if has("timeseries") => CollectionKind::TimeSeries,
         _ if has("viewOn") => CollectionKind::View,
-        _ if options.is_some_and(|options| options.get_bool("capped").unwrap_or(false)) => CollectionKind::Capped,
+        _ if options.is_some_and(|options| options.get_bool("capped").unwrap_or(false)) => {
+            CollectionKind::Capped
+        }
         _ if has("clusteredIndex") => CollectionKind::Clustered,
         _ => CollectionKind::Collection,
     }

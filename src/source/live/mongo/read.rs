@@ -181,7 +181,7 @@ impl Scan<'_> {
         if self.sorted() {
             options.sort = Some(doc! { "_id": 1 });
         }
-        if self.probe.hint {
+        if self.probe.hint && self.probe.order == ReadOrder::ById {
             options.hint = Some(Hint::Keys(doc! { "_id": 1 }));
         }
         if let Some(bound) = bound {
