@@ -403,6 +403,62 @@ fn a_scan_that_never_gets_on_ends_in_an_error() {
     });
 }
 
+#[test]
+fn a_server_that_stops_honouring_bounds_is_found_out() {
+    let Some(server) = support::mongodb() else { return };
+    let database = server.database("bounds");
+    block_on(async {
+        insert_all(&database.open().await, "things", numbered(100, 1)).await;
+        let namespace = format!("{}.things", database.name());
+        let store = connect(&database.uri(), 10).await;
+        let mut probe = store.probe(&namespace).await.unwrap();
+        let ranges = store.ranges(&namespace, 4, &probe).await.unwrap();
+        let honours = probe.min_max == Some(true);
+        probe.min_max = Some(true);
+        let governor = Governor::new(Limits::default());
+        for range in &ranges {
+            let done = read(&store, &namespace, range, &probe, &governor).await;
+            match done {
+                Ok(some) => assert!(honours && some.len() < 100),
+                Err(error) => assert!(
+                    !honours && error.to_string().contains("outside of the range"),
+                    "{error}"
+                ),
+            }
+        }
+    });
+}
+
+#[test]
+fn a_server_that_is_restarted_in_the_middle_of_a_scan_has_lost_the_cursor_only() {
+    let Some(mut server) = PrivateMongo::start(Kind::FerretDb) else {
+        return;
+    };
+    let database = server.database("restart");
+    block_on(async {
+        let inserted = insert_all(&database.open().await, "things", numbered(2000, 200)).await;
+        let namespace = format!("{}.things", database.name());
+        let store = connect(&server.uri(), 100).await;
+        let probe = store.probe(&namespace).await.unwrap();
+        let (governor, whole) = (Governor::new(Limits::default()), Range::default());
+        let (out, mut pages) = tokio::sync::mpsc::channel(1);
+        let take = async {
+            let mut all = records(&pages.recv().await.unwrap());
+            assert!(all.len() < inserted.len() / 2);
+            server.kill();
+            server.restart();
+            while let Some(page) = pages.recv().await {
+                all.extend(records(&page));
+            }
+            all
+        };
+        let (done, all) = join(store.read(&namespace, &whole, &probe, &governor, out), take).await;
+        done.unwrap();
+        assert_eq!(all.len(), inserted.len());
+        assert!(all == inserted, "each record once, in order");
+    });
+}
+
 fn key(value: Value) -> Vec<KeyPart> {
     vec![KeyPart {
         path: "_id".to_owned(),
