@@ -3,5 +3,6 @@
 
 mod cql_source;
 mod faults;
+mod mongo_source;
 mod smoke;
 mod support;

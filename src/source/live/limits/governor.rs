@@ -19,7 +19,7 @@ const PAGES_PER_SECOND: f64 = 40.0;
 pub struct Usage {
     /// Requests made.
     pub requests: u64,
-    /// Bytes of records brought.
+    /// Bytes of records brought, with what frames them in an answer.
     pub bytes: u64,
     /// How often the store said that it had too much to do.
     pub back_offs: u64,

@@ -106,6 +106,8 @@ impl MongoStore {
         client
             .server_selection_timeout
             .get_or_insert(options.connect_timeout);
+        // Connections are made as they are needed: the governor decides how many.
+        client.max_pool_size.get_or_insert(256);
         let from_uri = client.read_concern.as_ref().map(|concern| level(&concern.level));
         let read_concern = options.read_concern.clone().or(from_uri);
         let read_concern = read_concern.unwrap_or_else(|| "majority".to_owned());

@@ -132,7 +132,7 @@ fn documents(a: &[u8], b: &[u8]) -> Ordering {
 
 /// A number, exactly.
 enum Number {
-    NotANumber,
+    Nan,
     Minus,
     Int(i64),
     Double(f64),
@@ -158,7 +158,7 @@ fn numbers(a: RawBson<'_>, b: RawBson<'_>) -> Ordering {
 
 fn rank(number: &Number) -> u8 {
     match number {
-        Number::NotANumber => 0,
+        Number::Nan => 0,
         Number::Minus => 1,
         Number::Int(_) | Number::Double(_) | Number::Decimal(..) => 2,
         Number::Plus => 3,
@@ -176,7 +176,7 @@ fn number(value: RawBson<'_>) -> Number {
 
 fn double(value: f64) -> Number {
     if value.is_nan() {
-        Number::NotANumber
+        Number::Nan
     } else if value.is_infinite() {
         if value > 0.0 { Number::Plus } else { Number::Minus }
     } else {
@@ -194,7 +194,7 @@ fn decimal(value: RawBson<'_>) -> Number {
                 Number::Decimal(d.unscaled, i32::try_from(d.exponent).unwrap_or(i32::MAX))
             }
         },
-        _ => Number::NotANumber,
+        _ => Number::Nan,
     }
 }
 
@@ -223,7 +223,7 @@ fn fraction(number: &Number) -> (BigInt, BigInt) {
             };
             scaled(signed, 2, exponent.max(1) - 1075)
         }
-        Number::NotANumber | Number::Minus | Number::Plus => (BigInt::ZERO, one()),
+        Number::Nan | Number::Minus | Number::Plus => (BigInt::ZERO, one()),
     }
 }
 

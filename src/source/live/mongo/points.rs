@@ -236,7 +236,7 @@ fn product(choices: &[Vec<Bson>]) -> Result<Vec<Vec<Bson>>, Unusable> {
         let longer = so_far.iter().flat_map(|taken: &Vec<Bson>| {
             choices
                 .iter()
-                .map(|choice| [taken.as_slice(), &[choice.clone()]].concat())
+                .map(|choice| [taken.as_slice(), std::slice::from_ref(choice)].concat())
         });
         bounded(longer.take(FORMS + 1).collect())
     })

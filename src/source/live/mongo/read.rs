@@ -58,7 +58,7 @@ impl MongoStore {
             bounds,
             place: Place::default(),
         };
-        scan.to_the_end().await
+        scan.complete().await
     }
 }
 
@@ -87,7 +87,7 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    async fn to_the_end(&mut self) -> Result<(), SourceError> {
+    async fn complete(&mut self) -> Result<(), SourceError> {
         let to = self.bounds.to.clone().filter(|_| self.literal_bounds());
         self.persistently(None).await?;
         // Literal bounds exclude the upper one.
@@ -181,7 +181,7 @@ impl Scan<'_> {
         if self.sorted() {
             options.sort = Some(doc! { "_id": 1 });
         }
-        if self.probe.hint {
+        if self.probe.hint && self.probe.order == ReadOrder::ById {
             options.hint = Some(Hint::Keys(doc! { "_id": 1 }));
         }
         if let Some(bound) = bound {
@@ -304,6 +304,10 @@ impl Scan<'_> {
             }
             *known = None;
         }
+        if bound.is_none() && !self.is_inside(id) {
+            let problem = "the server sent a record outside of the range, although it was seen to honour `min` and `max`";
+            return Err(self.refused(problem.to_owned()));
+        }
         // Equality may be wider than ours, where a collation has a say.
         if bound.is_some_and(|bound| compare(bound.id.raw(), id).is_ne()) {
             return Ok(false);
@@ -322,6 +326,16 @@ impl Scan<'_> {
             self.place.last = Some(Id::of(id));
         }
         Ok(true)
+    }
+
+    /// Whether an `_id` lies between literal bounds. With filters the server's comparisons count, which may differ from ours.
+    fn is_inside(&self, id: RawBson<'_>) -> bool {
+        let Bounds { after, to } = &self.bounds;
+        !self.literal_bounds()
+            || after
+                .as_ref()
+                .is_none_or(|after| compare(after.id.raw(), id).is_lt())
+                && to.as_ref().is_none_or(|to| compare(id, to.id.raw()).is_lt())
     }
 
     fn refused(&self, problem: String) -> SourceError {
