@@ -63,6 +63,8 @@ pub struct LiveConfig {
     pub read_concern: Option<String>,
     /// Records in one answer, at most.
     pub page: Option<u32>,
+    /// Seconds that one answer may take.
+    pub timeout_seconds: Option<f64>,
     /// Requests under way at once, at most.
     pub in_flight: Option<usize>,
     /// Bytes of records a second, at most.

@@ -5,15 +5,19 @@ use tracing_subscriber::filter::LevelFilter;
 
 /// Starts tracing; `ASSAY_LOG` overrides the level that `verbose` asks for.
 pub fn start(verbose: u8) {
-    let level = match verbose {
-        0 => LevelFilter::INFO,
-        1 => LevelFilter::DEBUG,
-        _ => LevelFilter::TRACE,
+    // The drivers of live stores talk much of what is no concern of a user's.
+    let default = match verbose {
+        0 => "warn,assay=info",
+        1 => "warn,assay=debug",
+        _ => "trace",
     };
-    let filter = EnvFilter::builder()
-        .with_default_directive(level.into())
-        .with_env_var("ASSAY_LOG")
-        .from_env_lossy();
+    let asked = std::env::var("ASSAY_LOG").unwrap_or_default();
+    let filter = match asked.is_empty() {
+        true => EnvFilter::new(default),
+        false => EnvFilter::builder()
+            .with_default_directive(LevelFilter::INFO.into())
+            .parse_lossy(asked),
+    };
     // A second start (in tests) changes nothing.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)

@@ -10,6 +10,7 @@ use crate::source::live::{Limits, LiveOptions, Secret, Window};
 use crate::source::{Format, Namespace, OpenOptions, Opening, Source};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// How a side is to be opened.
 ///
@@ -33,6 +34,14 @@ fn live_options(uri: &Secret, config: &LiveConfig) -> Result<LiveOptions, String
     if let Some(page) = config.page {
         let page = page.clamp(1, 100_000);
         (mongo.batch, cql.page_rows) = (page, page as i32);
+    }
+    if let Some(seconds) = config.timeout_seconds {
+        let timeout = Duration::try_from_secs_f64(seconds).ok().filter(|t| !t.is_zero());
+        let timeout = timeout.ok_or("timeout_seconds: expected a number above 0")?;
+        (mongo.max_time, cql.request_timeout) = (timeout, timeout);
+        mongo.connect_timeout = mongo.connect_timeout.min(timeout);
+        // The server's own limit is the kinder one: it is to come first.
+        mongo.answer_timeout = timeout + timeout / 4;
     }
     mongo.read_concern = config.read_concern.clone();
     if let Some(name) = &config.consistency {

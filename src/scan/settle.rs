@@ -103,7 +103,12 @@ impl Settler<'_> {
             true => with_state(open.last, State::Racing),
             false => unsettled(open.last, "the run was stopped before it was looked at again"),
         }));
-        settled.sort_by(|a, b| a.key.cmp(&b.key));
+        for finding in settled.iter_mut().filter(|finding| finding.keyed) {
+            for (side, place) in finding.places.as_mut().into_sides() {
+                // In a live store a record has no place but its key.
+                place.take_if(|_| self.lanes[side].source.live().is_some());
+            }
+        }
         settled
     }
 

@@ -4,6 +4,7 @@ mod clean;
 mod orders;
 mod settle;
 mod shop;
+mod trouble;
 
 use serde_json::Value;
 use std::collections::BTreeSet;

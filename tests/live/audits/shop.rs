@@ -91,8 +91,20 @@ fn literal(column: &str, cell: &str) -> String {
     match column {
         _ if cell.is_empty() => "null".to_owned(),
         "items" | "total_cents" | "schema_version" | "line" | "qty" | "customer_id" => cell.to_owned(),
-        _ => format!("'{}'", cell.replace('\'', "''")),
+        _ => format!("'{}'", unescaped(cell).replace('\'', "''")),
     }
+}
+
+/// cqlsh writes what cannot be printed as its code, behind a backslash that it escapes.
+fn unescaped(cell: &str) -> String {
+    let mut parts = cell.split("\\\\x");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (digits, rest) = part.split_at(2);
+        out.push(u8::from_str_radix(digits, 16).unwrap().into());
+        out.push_str(rest);
+    }
+    out
 }
 
 /// The candidate's location, in a keyspace of the shared cluster, and who we are there.
