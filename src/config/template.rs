@@ -63,6 +63,14 @@ expect    = 2
 
 # All conversions, and explode for an array against rows: `assay config mapping`
 
+# Live stores: location = "mongodb://…" or "cql://host:port/keyspace", with secrets as ${NAME} from the environment.
+# [candidate.live]
+# user     = "auditor"
+# password = "${BLUE_PASSWORD}"
+# max_rate = 20e6                     # bytes of records a second
+# [settle]
+# delay_seconds = 5                   # before what differs is looked at again
+
 # [scan]
 # strategy = "auto"                   # auto; or merge, sketch, spill: how differences are found, not which
 # samples  = 1000                     # divergences in the report; all are in divergences.ndjson
