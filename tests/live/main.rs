@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected has to fail")]
 
 mod cql_source;
+mod doctor;
 mod faults;
 mod mongo_source;
 mod smoke;

@@ -73,7 +73,9 @@ fn rights(roles: &[Row], permissions: Option<&[Row]>) -> CqlRights {
     CqlRights {
         role: None,
         superuser: roles.iter().any(superuser),
-        writes: writes.map(|(on, permission)| format!("{permission} on {on}")).collect(),
+        writes: writes
+            .map(|(on, permission)| format!("{permission} on {on}"))
+            .collect(),
         reads: pairs.as_ref().map(|pairs| {
             let reads = pairs.iter().filter(|(_, permission)| permission == "SELECT");
             reads.map(|(on, _)| on.clone()).collect()

@@ -64,9 +64,7 @@ impl MongoStore {
         let build = self.ask("ask what the server is", build).await;
         let build = self.unless_refused(build)?.unwrap_or_default();
         let status = admin.run_command(doc! { "connectionStatus": 1, "showPrivileges": true });
-        let status = self
-            .ask("ask what the user may do", status.into_future())
-            .await;
+        let status = self.ask("ask what the user may do", status.into_future()).await;
         let status = self.unless_refused(status)?;
         let (product, product_version) = product(&build);
         Ok(MongoServer {
@@ -98,9 +96,18 @@ fn product(build: &Document) -> (Option<&'static str>, Option<String>) {
 
 fn rights(status: &Document) -> Option<MongoRights> {
     let info = status.get_document("authInfo").ok()?;
-    let list = |name: &str| info.get_array(name).into_iter().flatten().filter_map(Bson::as_document);
+    let list = |name: &str| {
+        info.get_array(name)
+            .into_iter()
+            .flatten()
+            .filter_map(Bson::as_document)
+    };
     let names = |list: &str, name: &str| -> Vec<String> {
-        let listed = info.get_array(list).into_iter().flatten().filter_map(Bson::as_document);
+        let listed = info
+            .get_array(list)
+            .into_iter()
+            .flatten()
+            .filter_map(Bson::as_document);
         let full = |d: &Document| Some(format!("{}@{}", d.get_str(name).ok()?, d.get_str("db").ok()?));
         listed.filter_map(full).collect()
     };
@@ -111,7 +118,10 @@ fn rights(status: &Document) -> Option<MongoRights> {
     Some(MongoRights {
         users: names("authenticatedUsers", "user"),
         roles: names("authenticatedUserRoles", "role"),
-        writes: actions.filter(|a| WRITES.contains(a)).map(str::to_owned).collect(),
+        writes: actions
+            .filter(|a| WRITES.contains(a))
+            .map(str::to_owned)
+            .collect(),
     })
 }
 
@@ -136,7 +146,8 @@ mod tests {
 
     #[test]
     fn rights_are_told_from_what_changes_nothing() {
-        let privilege = |actions: Vec<&str>| doc! { "resource": { "db": "shop", "collection": "" }, "actions": actions };
+        let privilege =
+            |actions: Vec<&str>| doc! { "resource": { "db": "shop", "collection": "" }, "actions": actions };
         let status = |actions| {
             doc! { "authInfo": {
                 "authenticatedUsers": [{ "user": "assay", "db": "admin" }],
@@ -145,7 +156,10 @@ mod tests {
             } }
         };
         let reader = rights(&status(vec!["listIndexes"])).unwrap();
-        assert_eq!((&*reader.users[0], &*reader.roles[0]), ("assay@admin", "read@shop"));
+        assert_eq!(
+            (&*reader.users[0], &*reader.roles[0]),
+            ("assay@admin", "read@shop")
+        );
         assert!(reader.writes.is_empty());
         let writer = rights(&status(vec!["insert", "find", "update"])).unwrap();
         assert_eq!(Vec::from_iter(writer.writes), ["insert", "update"]);
