@@ -1,6 +1,7 @@
 //! Against live servers: provided by the suite where the toolchains are there (`tests/servers`), or given by the environment.
 #![expect(clippy::unwrap_used, reason = "a test that meets the unexpected has to fail")]
 
+mod audits;
 mod cql_source;
 mod doctor;
 mod faults;

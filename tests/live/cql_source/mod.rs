@@ -4,8 +4,9 @@ use crate::support::{self, Cql, Keyspace, block_on, cluster};
 use assay::canon::{Encoder, Equality, FieldOrder, Layout, NativeRow, Numbers, Raw, RawRecord};
 use assay::model::{Number, NumberType, Value};
 use assay::source::SourceError;
+use assay::source::live::Secret;
 use assay::source::live::cql::{CqlOptions, CqlStore, LiveTable};
-use assay::source::live::{Governor, KeyPart, Limits, Page, Range, Secret};
+use assay::source::live::{Governor, KeyPart, Limits, Page, Range};
 use scylla::client::session::Session;
 use std::collections::{BTreeMap, BTreeSet};
 
