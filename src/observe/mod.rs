@@ -10,10 +10,13 @@ pub fn start(verbose: u8) {
         1 => LevelFilter::DEBUG,
         _ => LevelFilter::TRACE,
     };
-    let filter = EnvFilter::builder()
-        .with_default_directive(level.into())
-        .with_env_var("ASSAY_LOG")
-        .from_env_lossy();
+    let filter = EnvFilter::builder().with_default_directive(level.into());
+    let filter = match (verbose, std::env::var("ASSAY_LOG")) {
+        (_, Ok(asked)) => filter.parse_lossy(asked),
+        // What drivers tell of every connection is for those who ask for more; what fails is an error of ours.
+        (0, Err(_)) => filter.parse_lossy("scylla=off,mongodb=off"),
+        (_, Err(_)) => filter.parse_lossy(""),
+    };
     // A second start (in tests) changes nothing.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
