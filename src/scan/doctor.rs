@@ -75,7 +75,7 @@ fn few(lane: &Lane) -> Result<BTreeSet<Vec<u8>>, SourceError> {
     let mut keys = BTreeSet::new();
     let mut chunks = lane.chunks(Span::ALL)?;
     let mut digester = lane.digester(Depth::Tree);
-    while keys.is_empty()
+    while keys.len() < FEW
         && let Some(chunk) = chunks.next()?
     {
         lane.each_record(&chunk, &mut digester, |d, _, _| {

@@ -75,7 +75,7 @@ fn a_missing_index_is_seen_and_what_it_advises_is_enough() {
     });
     let dir = tempfile::tempdir().unwrap();
     let text = format!(
-        "[stable]\nlocation = {:?}\n[candidate]\nlocation = {:?}\n[candidate.live]\nmax_rate = 100.0\n\
+        "[stable]\nlocation = {:?}\n[candidate]\nlocation = {:?}\n[candidate.live]\nmax_rate = 100000.0\n\
          [[compare]]\nname = \"orders\"\nstable = \"{}.orders\"\ncandidate = \"{}.orders\"\nkey = [\"number\"]\n",
         a.uri(),
         b.uri(),
@@ -239,6 +239,8 @@ fn the_role_that_it_advises_for_cassandra_is_enough() {
         "{seen:#}"
     );
     assert_eq!(seen["sides"]["stable"]["product"], "Cassandra");
+    // Most ranges of so few rows are empty, and the sample looks beyond them.
+    assert!(findings(&seen, "note", "mapping").is_empty(), "{seen:#}");
     assert_eq!(findings(&seen, "ok", "index").len(), 2, "{seen:#}");
     let commands = advice[0]["commands"].as_array().unwrap();
     let commands = commands.iter().map(|c| c.as_str().unwrap());
