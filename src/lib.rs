@@ -3,7 +3,7 @@
 //!
 //! See `ARCHITECTURE.md` for the map. The pure core ([`model`], [`canon`], [`mapping`], [`digest`], [`diff`],
 //! [`plan`], [`report`], [`verdict`]) does no I/O and knows no clock; the edges ([`source`], [`scan`],
-//! [`store`], [`config`], [`cli`], [`observe`]) do.
+//! [`store`], [`config`], [`doctor`], [`cli`], [`observe`]) do.
 
 pub mod canon;
 pub mod cli;
@@ -11,6 +11,7 @@ pub mod config;
 pub mod demo;
 pub mod diff;
 pub mod digest;
+pub mod doctor;
 pub mod mapping;
 pub mod model;
 pub mod observe;

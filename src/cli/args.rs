@@ -25,6 +25,9 @@ pub(super) enum Command {
     Diff(Diff),
     /// Audit what a configuration says: scan, reconcile, report, verdict.
     Audit(Audit),
+    /// Look at both stores before an audit: versions, rights, indexes, clocks, size, and what hinders.
+    #[command(after_long_help = DOCTOR)]
+    Doctor(Doctor),
     /// Cut the work of an audit into slices, for several processes.
     Plan(Plan),
     /// Work off slices of a plan.
@@ -51,7 +54,7 @@ pub(super) enum Command {
     },
 }
 
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(super) struct Tuning {
     /// Seed of all digests, in hex; drawn anew if not given. With it, evidence can be repeated bit by bit.
     #[arg(long, value_parser = seed)]
@@ -151,6 +154,42 @@ pub(super) struct Audit {
     pub tuning: Tuning,
     #[command(flatten)]
     pub outputs: Outputs,
+}
+
+const DOCTOR: &str = "\
+Every finding is one line: `ok`, `note`, `warning` (an audit will be slow, or will not be able to say GO or NO_GO of all \
+records) or `hinders` (it cannot be done, or cannot end in GO). Below a finding stand the commands that put it right, for \
+mongosh or cqlsh: the user that can only read, the index that is missing. Nothing is written to any store.
+
+Exit codes: 0 nothing hinders, 64 configuration or mapping, 69 a store cannot be reached or refuses; what an audit would \
+end with.
+
+Examples:
+  assay doctor                                   the sides and compares of assay.toml
+  assay doctor 'mongodb://db1/shop' shop.archive two stores, namespaces by their names
+  assay doctor cql://node1:9042/shop             one store by itself
+  assay doctor 'mongodb://me:${PW}@db1/shop'     the password from the environment
+  assay doctor -o json                           for programs; schema assay.doctor/1";
+
+#[derive(Args, Debug)]
+pub(super) struct Doctor {
+    /// One location or two in place of a configuration: files, or connection strings.
+    #[arg(value_name = "LOCATION", num_args = 0..=2, conflicts_with_all = ["config", "only"])]
+    pub locations: Vec<String>,
+    #[command(flatten)]
+    pub chosen: Chosen,
+    /// With locations: columns or fields that make the key; by default `_id` or the primary key.
+    #[arg(short, long, value_delimiter = ',', requires = "locations")]
+    pub key: Vec<String>,
+    /// Bytes of records a second that an audit would ask of each live store, at most.
+    #[arg(long, value_name = "BYTES")]
+    pub max_rate: Option<f64>,
+    /// Seconds before an audit would look again at what differs between live stores.
+    #[arg(long, value_name = "SECONDS")]
+    pub settle_delay: Option<f64>,
+    /// Output as text or json.
+    #[arg(short, long, value_name = "FORMAT", default_value = "text", value_parser = ["text", "json"])]
+    pub output: String,
 }
 
 #[derive(Args, Debug)]

@@ -26,7 +26,7 @@ pub(super) fn load(chosen: &Chosen, tuning: &Tuning) -> Result<Config, Failure> 
 /// Threads beyond which more of them are a mistake.
 const MOST_THREADS: usize = 1024;
 
-fn tune(config: &mut Config, tuning: &Tuning) -> Result<(), Failure> {
+pub(super) fn tune(config: &mut Config, tuning: &Tuning) -> Result<(), Failure> {
     for (_, side) in config.sides.as_mut().into_sides() {
         side.live.max_rate = tuning.max_rate.or(side.live.max_rate);
     }
@@ -126,7 +126,7 @@ pub(super) fn diff(args: Diff) -> Result<Exit, Failure> {
 }
 
 /// A location from the command line, which everybody on the machine can see.
-fn location_of(location: &str) -> Result<String, Failure> {
+pub(super) fn location_of(location: &str) -> Result<String, Failure> {
     if !Source::is_live(location) {
         return Ok(location.to_owned());
     }

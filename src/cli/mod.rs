@@ -3,6 +3,7 @@
 mod args;
 mod audit;
 mod demo;
+mod doctor;
 mod explain;
 mod output;
 mod progress;
@@ -76,6 +77,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Scan(args) => steps::scan(args),
         Command::Merge(args) => steps::merge(args),
         Command::Report(args) => output::report(args),
+        Command::Doctor(args) => doctor::doctor(args),
         Command::Explain(args) => explain::explain(args),
         Command::Demo(args) => demo::demo(args),
         Command::Init(args) => audit::init(args),

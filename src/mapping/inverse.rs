@@ -54,6 +54,17 @@ impl Projection {
         }
     }
 
+    /// Where records hold their key. Parts that lie inside the elements are left out, as in [`Projection::native_keys`].
+    pub fn key_paths(&self) -> Vec<String> {
+        let positions = 0..self.key_len;
+        let rules = positions.filter_map(|at| self.key_position.iter().position(|p| *p == Some(at)));
+        let paths = rules.filter_map(|rule| self.rules[rule].path.as_ref());
+        paths
+            .filter(|path| !self.inside_elements(path))
+            .cloned()
+            .collect()
+    }
+
     fn inside_elements(&self, path: &str) -> bool {
         let Some(explode) = &self.explode else {
             return false;

@@ -5,9 +5,9 @@ use tracing_subscriber::filter::LevelFilter;
 
 /// Starts tracing; `ASSAY_LOG` overrides the level that `verbose` asks for.
 pub fn start(verbose: u8) {
-    // The drivers of live stores talk much of what is no concern of a user's.
+    // What drivers tell of every connection is for those who ask for more; what fails is an error of ours.
     let default = match verbose {
-        0 => "warn,assay=info",
+        0 => "warn,assay=info,scylla=off,mongodb=off",
         1 => "warn,assay=debug",
         _ => "trace",
     };

@@ -221,6 +221,7 @@ mod tests {
             location: "x".into(),
             namespace: "x".into(),
             stored_bytes: 9,
+            ranges: Vec::new(),
         };
         Plan {
             schema: SCHEMA.into(),

@@ -5,6 +5,7 @@ mod check;
 mod columns;
 mod compare;
 mod compile;
+mod doctor;
 mod first;
 mod judge;
 mod lane;
@@ -22,8 +23,10 @@ mod wire;
 
 pub use compare::{Means, Prepared};
 pub use compile::{compile, equality_for};
+pub use doctor::Points;
 pub use first::{Scanned, Way};
 pub use lane::{Lane, Locator};
+pub use layout::opening;
 pub use pass::{Feed, Flow, Load, Monitor, run_pass};
 pub use session::{Choices, Session, SessionError};
 pub use settle::Patience;

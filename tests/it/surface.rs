@@ -9,6 +9,7 @@ fn help_is_everywhere() {
     let commands = [
         "diff",
         "audit",
+        "doctor",
         "plan",
         "scan",
         "merge",

@@ -3,6 +3,7 @@
 
 mod audits;
 mod cql_source;
+mod doctor;
 mod faults;
 mod mongo_source;
 mod smoke;

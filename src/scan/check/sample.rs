@@ -17,6 +17,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Records looked at per side.
 const SAMPLE: u64 = 1000;
 
+/// Bytes of records that are enough of a sample, however few records they are.
+const ENOUGH: usize = 128 << 10;
+
 /// The field that stands for the key while the raw values of all other fields are looked at.
 const NO_KEY: &str = "\u{0}";
 
@@ -216,19 +219,24 @@ fn each(lane: &Lane, digester: &mut Digester, mut visit: impl FnMut(&mut Digeste
     let Ok(mut chunks) = lane.chunks(Span::ALL) else {
         return (0, false);
     };
-    let Ok(Some(chunk)) = chunks.next() else {
-        return (0, true);
-    };
-    let mut met = 0;
-    lane.each_record(&chunk, digester, |d, _, _| {
-        met += 1;
-        if records < SAMPLE {
-            records += 1;
-            visit(d);
-        } else {
-            d.take_captured();
-        }
-    });
+    let (mut met, mut bytes) = (0, 0);
+    // A live store's ranges may be small, or empty.
+    while records < SAMPLE && bytes < ENOUGH {
+        let chunk = match chunks.next() {
+            Ok(Some(chunk)) => chunk,
+            end => return (records, end.is_ok() && met == records),
+        };
+        bytes += chunk.data.len();
+        lane.each_record(&chunk, digester, |d, _, _| {
+            met += 1;
+            if records < SAMPLE {
+                records += 1;
+                visit(d);
+            } else {
+                d.take_captured();
+            }
+        });
+    }
     let more = !matches!(chunks.next(), Ok(None));
     (records, met == records && !more)
 }

@@ -9,6 +9,7 @@
 pub mod cql;
 mod door;
 mod limits;
+mod look;
 pub mod mongo;
 mod page;
 mod secret;
@@ -17,6 +18,7 @@ mod stream;
 pub use crate::plan::Range;
 pub use door::{LiveOptions, LiveSource, Reading};
 pub use limits::{Governor, Limits, Permit, Usage, Window};
+pub use look::{Look, look};
 pub use page::{KeyPart, Page};
 pub use secret::{Protocol, Secret, holds_password, shown};
 pub use stream::LiveStream;

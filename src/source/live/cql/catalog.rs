@@ -260,7 +260,7 @@ impl CqlStore {
         }
     }
 
-    fn typed_rows<R>(&self, result: QueryResult) -> Result<Vec<R>, SourceError>
+    pub(super) fn typed_rows<R>(&self, result: QueryResult) -> Result<Vec<R>, SourceError>
     where
         R: for<'f, 'm> DeserializeRow<'f, 'm>,
     {

@@ -12,6 +12,7 @@ mod points;
 mod probe;
 mod read;
 mod request;
+mod rights;
 mod ring;
 mod route;
 mod tls;
@@ -19,7 +20,8 @@ mod tls;
 pub use catalog::{LiveTable, TableKind};
 pub use options::{CqlOptions, Tls};
 pub use points::point_reads;
-pub use probe::CqlProbe;
+pub use probe::{Clock, CqlProbe};
+pub use rights::CqlRights;
 
 use super::Range;
 use crate::source::{Failure, SourceError};

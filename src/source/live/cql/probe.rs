@@ -44,6 +44,13 @@ pub struct Clock {
     pub give_or_take: i64,
 }
 
+impl CqlProbe {
+    /// Whether tables can be read in ranges of tokens: those of this partitioner are known.
+    pub fn has_known_tokens(&self) -> bool {
+        self.partitioner == PARTITIONER
+    }
+}
+
 impl CqlStore {
     /// Looks at the cluster, and tries to read a row of every table.
     ///

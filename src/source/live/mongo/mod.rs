@@ -4,7 +4,8 @@
 //! what a server answers, and everything else goes by that. Documents are copied from the server's batches as bytes.
 //!
 //! Map: `location` and `fault` say where and why something failed, `catalog` lists collections, `probe` observes, `filter`
-//! and `order` know ranges of `_id`, `split` finds their bounds, `read` scans them, `points` looks up keys.
+//! and `order` know ranges of `_id`, `split` finds their bounds, `read` scans them, `points` looks up keys; `server` is what
+//! a server says of itself.
 
 mod catalog;
 mod fault;
@@ -15,10 +16,12 @@ mod order;
 mod points;
 mod probe;
 mod read;
+mod server;
 mod split;
 
 pub use catalog::{CollectionKind, LiveCollection};
 pub use probe::{MongoProbe, ReadOrder};
+pub use server::{MongoRights, MongoServer};
 
 use super::super::SourceError;
 use fault::Reporter;

@@ -406,7 +406,7 @@ impl MongoStore {
     }
 
     /// A refusal is an observation; every other failure is one of the look itself.
-    fn unless_refused<T>(&self, answer: Result<T, SourceError>) -> Result<Option<T>, SourceError> {
+    pub(super) fn unless_refused<T>(&self, answer: Result<T, SourceError>) -> Result<Option<T>, SourceError> {
         match answer {
             Ok(answer) => Ok(Some(answer)),
             Err(SourceError::Server {

@@ -1,0 +1,272 @@
+//! `assay doctor` before real servers: what it sees, what it advises, and that the advice is enough.
+
+use crate::support::{self, Cql, PrivateNode, block_on};
+use mongodb::IndexModel;
+use mongodb::bson::{Document, doc};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A password that must not be seen.
+const SECRET: &str = "s3cret-hush";
+
+/// Runs the doctor; gives its exit code and what it said on both outputs.
+fn run(arguments: &[&str]) -> (i32, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_assay"))
+        .arg("doctor")
+        .args(arguments)
+        .env("ASSAY_PW", SECRET)
+        .env("ASSAY_ROOT", "cassandra")
+        .output()
+        .unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(!said.contains(SECRET), "{said}");
+    (output.status.code().unwrap_or(-1), said)
+}
+
+/// The same as JSON.
+fn json(arguments: &[&str]) -> (i32, Value) {
+    let (code, said) = run(&[arguments, &["-o", "json"]].concat());
+    let json: Value = serde_json::from_str(&said).unwrap_or_else(|e| panic!("{e}\n{said}"));
+    assert_eq!(json["exit"], code);
+    assert_eq!(json["schema"], "assay.doctor/1");
+    (code, json)
+}
+
+/// The findings of a weight about something.
+fn findings<'j>(json: &'j Value, weight: &str, about: &str) -> Vec<&'j Value> {
+    let all = json["findings"].as_array().unwrap();
+    let of = |f: &&Value| f["weight"] == weight && f["about"] == about;
+    all.iter().filter(of).collect()
+}
+
+#[track_caller]
+fn only<'j>(json: &'j Value, weight: &str, about: &str) -> &'j Value {
+    let found = findings(json, weight, about);
+    assert_eq!(found.len(), 1, "{weight} {about} in {json:#}");
+    found[0]
+}
+
+fn config(dir: &Path, text: &str) -> PathBuf {
+    let path = dir.join("assay.toml");
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn orders(n: i32) -> Vec<Document> {
+    let order = |i| doc! { "_id": i, "number": format!("n{i}"), "total": i };
+    (0..n).map(order).collect()
+}
+
+async fn fill(database: &mongodb::Database, n: i32) {
+    let collection = database.collection::<Document>("orders");
+    collection.insert_many(orders(n)).await.unwrap();
+}
+
+#[test]
+fn a_missing_index_is_seen_and_what_it_advises_is_enough() {
+    let (Some(first), Some(second)) = (support::mongodb(), support::mongodb_2()) else {
+        return;
+    };
+    let (a, b) = (first.database("doctor"), second.database("doctor"));
+    block_on(async {
+        fill(&a.open().await, 30).await;
+        fill(&b.open().await, 30).await;
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let text = format!(
+        "[stable]\nlocation = {:?}\n[candidate]\nlocation = {:?}\n[candidate.live]\nmax_rate = 100000.0\n\
+         [[compare]]\nname = \"orders\"\nstable = \"{}.orders\"\ncandidate = \"{}.orders\"\nkey = [\"number\"]\n",
+        a.uri(),
+        b.uri(),
+        a.name(),
+        b.name()
+    );
+    let path = config(dir.path(), &text);
+    let path = path.to_str().unwrap();
+    let (code, seen) = json(&["-c", path]);
+    assert_eq!(code, 0, "{seen:#}");
+    let missing = findings(&seen, "warning", "index");
+    assert_eq!(missing.len(), 2, "{seen:#}");
+    for (finding, database) in missing.iter().zip([a.name(), b.name()]) {
+        assert_eq!(
+            finding["commands"][0],
+            format!(
+                "db.getSiblingDB(\"{database}\").getCollection(\"orders\").createIndex({{\"number\": 1}})"
+            )
+        );
+        assert!(finding["message"].as_str().unwrap().contains("10 of 10 records"));
+    }
+    assert_eq!(seen["sides"]["candidate"]["kind"], "mongodb");
+    assert_eq!(seen["sides"]["stable"]["namespaces"][0]["records"], 30);
+    let (_, text) = run(&["-c", path]);
+    assert!(text.contains("nothing hinders an audit"), "{text}");
+    block_on(async {
+        for database in [&a, &b] {
+            let index = IndexModel::builder().keys(doc! { "number": 1 }).build();
+            let database = database.open().await;
+            let orders = database.collection::<Document>("orders");
+            orders.create_index(index).await.unwrap();
+        }
+    });
+    let (_, seen) = json(&["-c", path]);
+    assert!(findings(&seen, "warning", "index").is_empty(), "{seen:#}");
+    assert_eq!(findings(&seen, "ok", "index").len(), 2);
+}
+
+#[test]
+fn a_settle_delay_that_is_too_short_is_a_warning() {
+    let Some(server) = support::mongodb() else { return };
+    let (a, b) = (server.database("doctor"), server.database("doctor"));
+    block_on(async {
+        fill(&a.open().await, 3).await;
+        fill(&b.open().await, 3).await;
+    });
+    // The databases' names differ, so only files or a configuration could bring more collections together.
+    let (code, seen) = json(&[&a.uri(), &b.uri(), "--settle-delay", "0"]);
+    assert_eq!(code, 0, "{seen:#}");
+    only(&seen, "warning", "clock");
+    let (_, seen) = json(&[&a.uri(), &b.uri(), "--settle-delay", "30"]);
+    assert!(findings(&seen, "warning", "clock").is_empty(), "{seen:#}");
+    // Two own clocks, and both together.
+    assert_eq!(findings(&seen, "ok", "clock").len(), 3);
+}
+
+#[test]
+fn a_wrong_name_and_a_server_that_is_not_there_hinder() {
+    let Some(server) = support::mongodb() else { return };
+    let database = server.database("doctor");
+    block_on(async { fill(&database.open().await, 3).await });
+    let dir = tempfile::tempdir().unwrap();
+    let port = {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        free.local_addr().unwrap().port()
+    };
+    let gone = format!("mongodb://u:${{ASSAY_PW}}@127.0.0.1:{port}/shop?serverSelectionTimeoutMS=500");
+    let compare = format!(
+        "[[compare]]\nname = \"o\"\nstable = \"{0}.ordres\"\ncandidate = \"{0}.orders\"\n",
+        database.name()
+    );
+    let sides = |candidate: &str| {
+        format!(
+            "[stable]\nlocation = {:?}\n[candidate]\nlocation = {candidate:?}\n{compare}",
+            database.uri()
+        )
+    };
+    let path = config(dir.path(), &sides(&database.uri()));
+    let (code, seen) = json(&["-c", path.to_str().unwrap()]);
+    assert_eq!(code, 69);
+    let wrong = only(&seen, "hinders", "namespace");
+    assert!(wrong["message"].as_str().unwrap().contains("ordres"), "{wrong}");
+    assert_eq!(wrong["side"], "stable");
+    let path = config(dir.path(), &sides(&gone));
+    let (code, seen) = json(&["-c", path.to_str().unwrap()]);
+    assert_eq!(code, 69);
+    assert_eq!(only(&seen, "hinders", "server")["side"], "candidate");
+    // The other side is looked at all the same.
+    only(&seen, "hinders", "namespace");
+    assert_eq!(only(&seen, "ok", "server")["side"], "stable");
+}
+
+#[test]
+fn one_server_by_itself() {
+    let Some(server) = support::mongodb_2() else {
+        return;
+    };
+    let database = server.database("doctor");
+    block_on(async { fill(&database.open().await, 3).await });
+    let (code, text) = run(&[&database.uri(), "--max-rate", "10"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(
+        text.contains("role: \\\"read\\\"") || text.contains("role: \"read\""),
+        "{text}"
+    );
+    assert!(
+        text.contains("records to read, at most 10 bytes a second"),
+        "{text}"
+    );
+    assert!(!text.contains("stable"), "{text}");
+    let (code, text) = run(&[&database.uri().replace("doctor", "nothing")]);
+    assert_eq!(code, 64, "{text}");
+    assert!(text.contains("hinders  there is nothing to read"), "{text}");
+}
+
+fn execute(cql: &Cql, statements: &[String]) {
+    block_on(async {
+        let session = cql.session().await.unwrap();
+        for statement in statements {
+            let done = session.query_unpaged(statement.as_str(), ()).await;
+            done.unwrap_or_else(|e| panic!("{statement}: {e}"));
+        }
+    });
+}
+
+#[test]
+fn the_role_that_it_advises_for_cassandra_is_enough() {
+    let Some(node) = PrivateNode::start("Password") else {
+        return;
+    };
+    let keyspace = node.cql().keyspace("doctor");
+    let table = format!("{}.orders", keyspace.name());
+    execute(
+        node.cql(),
+        &[
+            format!("CREATE TABLE {table} (id int PRIMARY KEY, number text)"),
+            format!("INSERT INTO {table} (id, number) VALUES (1, 'a')"),
+            format!("INSERT INTO {table} (id, number) VALUES (2, 'b')"),
+            format!("CREATE ROLE nobody WITH LOGIN = true AND PASSWORD = '{SECRET}'"),
+        ],
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let with = |user: &str, password: &str, key: &str| {
+        let side = |name: &str| {
+            format!(
+                "[{name}]\nlocation = \"cql://{}/{}\"\n[{name}.live]\nuser = \"{user}\"\npassword = \"${{{password}}}\"\n",
+                node.cql().address,
+                keyspace.name()
+            )
+        };
+        let compare =
+            format!("[[compare]]\nname = \"o\"\nstable = \"{table}\"\ncandidate = \"{table}\"\n{key}");
+        let path = config(dir.path(), &(side("stable") + &side("candidate") + &compare));
+        json(&["-c", path.to_str().unwrap()])
+    };
+    let (code, seen) = with("cassandra", "ASSAY_ROOT", "");
+    assert_eq!(code, 0, "{seen:#}");
+    let advice = findings(&seen, "note", "rights");
+    assert!(
+        advice[0]["message"].as_str().unwrap().contains("superuser"),
+        "{seen:#}"
+    );
+    assert_eq!(seen["sides"]["stable"]["product"], "Cassandra");
+    // Most ranges of so few rows are empty, and the sample looks beyond them.
+    assert!(findings(&seen, "note", "mapping").is_empty(), "{seen:#}");
+    assert_eq!(findings(&seen, "ok", "index").len(), 2, "{seen:#}");
+    let commands = advice[0]["commands"].as_array().unwrap();
+    let commands = commands.iter().map(|c| c.as_str().unwrap());
+    let commands: Vec<String> = commands
+        .map(|c| c.trim_end_matches(';').replace("<password>", SECRET))
+        .collect();
+    execute(node.cql(), &commands);
+    let (code, seen) = with("assay", "ASSAY_PW", "");
+    assert_eq!(code, 0, "{seen:#}");
+    assert_eq!(findings(&seen, "ok", "rights").len(), 2, "{seen:#}");
+    assert_eq!(findings(&seen, "ok", "namespace").len(), 2, "{seen:#}");
+
+    let (code, seen) = with("assay", "ASSAY_PW", "key = [\"number\"]\n");
+    assert_eq!(code, 0, "{seen:#}");
+    let short = findings(&seen, "warning", "index");
+    assert!(
+        short[0]["message"].as_str().unwrap().contains("lacks id"),
+        "{seen:#}"
+    );
+
+    let (code, seen) = with("nobody", "ASSAY_PW", "");
+    assert_eq!(code, 69, "{seen:#}");
+    assert!(!findings(&seen, "hinders", "namespace").is_empty(), "{seen:#}");
+
+    let (code, seen) = with("cassandra", "ASSAY_PW", "");
+    assert_eq!(code, 69, "{seen:#}");
+    let refused = findings(&seen, "hinders", "server");
+    assert_eq!(refused.len(), 2, "{seen:#}");
+}
