@@ -363,9 +363,16 @@ impl<F: Flow> Desk<'_, '_, F> {
         load(first, self.read(first, &mut feed, PATIENCE).flatten())
     }
 
+    /// Whether a side is in the midst of a range and cannot read on before the other has caught up.
+    fn waits(&self, side: Side) -> bool {
+        let read = self.read[side].load(Ordering::Relaxed);
+        !self.resting[side].load(Ordering::Relaxed) && !self.flow.admits(side, read, Duration::ZERO)
+    }
+
     /// Reads on, if the flow admits it within `patience`. No chunk: the feed has ended.
     fn read(&self, side: Side, feed: &mut Feed<'_>, patience: Duration) -> Option<Option<(u64, Chunk)>> {
-        if feed.resting && (self.over)() || !self.flow.admits(side, feed.read, patience) {
+        let enough = feed.resting && (self.over)() && !self.waits(side.other());
+        if enough || !self.flow.admits(side, feed.read, patience) {
             return None;
         }
         let number = feed.read;

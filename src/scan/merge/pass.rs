@@ -208,7 +208,7 @@ impl Flow for Merge<'_> {
             .expect("no worker panics while it holds the lock");
         let full = |state: &mut State<'_>| {
             let (done, bytes) = state.merger.progress(side);
-            let under_way = read - done;
+            let under_way = read.saturating_sub(done);
             // The last record of a run waits for the next run, so two have to be under way at least.
             state.shelf.is_ok() && under_way >= 2 && (under_way >= self.most || bytes > MOST_WAITING)
         };
