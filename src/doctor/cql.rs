@@ -93,7 +93,7 @@ fn spread(side: Side, probe: &CqlProbe) -> Option<Finding> {
 }
 
 /// What the role may do, and what would be enough.
-pub(super) fn rights(side: Side, rights: &CqlRights, probe: &CqlProbe, keyspaces: &[&str]) -> Finding {
+pub(super) fn rights(side: Side, rights: &CqlRights, probe: &CqlProbe, keyspaces: &[String]) -> Finding {
     let commands = role(keyspaces, probe.scylla);
     let Some(role) = &rights.role else {
         let message =
@@ -130,7 +130,7 @@ pub(super) fn rights(side: Side, rights: &CqlRights, probe: &CqlProbe, keyspaces
 
 /// What makes a role that can do all an audit needs. The schema and the nodes can be read by every role; estimates of size,
 /// and ScyllaDB's tablets, by those that may.
-pub(super) fn role(keyspaces: &[&str], scylla: bool) -> Vec<String> {
+pub(super) fn role(keyspaces: &[String], scylla: bool) -> Vec<String> {
     let own: &[&str] = match scylla {
         true => &["system.size_estimates", "system.tablets"],
         false => &["system.size_estimates"],
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_role_that_only_reads_is_enough_and_any_other_is_told_what_is() {
-        let of = |r: &CqlRights| rights(Side::Stable, r, &probe(), &["shop"]);
+        let of = |r: &CqlRights| rights(Side::Stable, r, &probe(), &["shop".into()]);
         assert!(of(&CqlRights::default()).message.starts_with("nobody"));
         let reader = CqlRights {
             role: Some("assay".into()),
@@ -266,7 +266,7 @@ mod tests {
         let mut silent = reader;
         silent.reads = None;
         assert_eq!(of(&silent).weight, Weight::Note);
-        assert_eq!(role(&["shop"], true).len(), 4);
+        assert_eq!(role(&["shop".into()], true).len(), 4);
     }
 
     #[test]

@@ -75,7 +75,7 @@ fn observed(side: Side, probe: &MongoProbe) -> Finding {
 }
 
 /// What the user may do, and what would be enough.
-pub(super) fn rights(side: Side, server: &MongoServer, databases: &[&str]) -> Finding {
+pub(super) fn rights(side: Side, server: &MongoServer, databases: &[String]) -> Finding {
     let commands = role(databases);
     let Some(rights) = &server.rights else {
         let message = "the server does not say what the user may do; a user that can only read is made by";
@@ -105,8 +105,8 @@ pub(super) fn rights(side: Side, server: &MongoServer, databases: &[&str]) -> Fi
 
 /// What makes a user that can do all an audit needs: `find`, `listCollections`, `listIndexes` and `collStats`, which the
 /// role `read` allows, and nothing that changes anything.
-pub(super) fn role(databases: &[&str]) -> Vec<String> {
-    let read = |db: &&str| format!("{{role: \"read\", db: {}}}", text(db));
+pub(super) fn role(databases: &[String]) -> Vec<String> {
+    let read = |db: &String| format!("{{role: \"read\", db: {}}}", text(db));
     let roles: Vec<String> = databases.iter().map(read).collect();
     vec![format!(
         "db.getSiblingDB(\"admin\").createUser({{user: \"assay\", pwd: passwordPrompt(), roles: [{}]}})",
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn a_user_that_only_reads_is_enough_and_any_other_is_told_what_is() {
         let mut server = server();
-        let of = |server: &MongoServer| rights(Side::Stable, server, &["shop", "a\"b"]);
+        let of = |server: &MongoServer| rights(Side::Stable, server, &["shop".into(), "a\"b".into()]);
         assert_eq!(of(&server).weight, Weight::Note);
         server.rights = Some(MongoRights::default());
         assert!(of(&server).message.starts_with("nobody is logged in"));
