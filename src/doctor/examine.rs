@@ -42,8 +42,8 @@ pub fn both(config: &Config, policy: Policy, only: &[String], spool: &Path) -> D
     for (_, examined) in sides.as_mut().into_sides() {
         findings.append(&mut examined.findings);
     }
-    if config.file.is_some() && config.compares.is_empty() {
-        let message = "no [[compare]]; an audit of nothing proves nothing";
+    if config.file.is_some() && config.compares.is_empty() && config.namespaces.is_none() {
+        let message = "no [[compare]] and no [namespaces]; an audit of nothing proves nothing";
         findings.push(Finding::hinders(About::Mapping, None, message, Exit::Usage));
     }
     let mut reading = Pair::default();
@@ -288,6 +288,11 @@ fn together(
         }
     };
     let mut findings = mapping(&session);
+    findings.extend(session.alone().iter().map(|alone| {
+        let other = alone.side.other();
+        let message = format!("{} is not in {other}: the verdict will be HOLD", alone.name);
+        Finding::warning(About::Mapping, alone.side, message)
+    }));
     let mut reading: Pair<Option<Duration>> = Pair::default();
     for points in session.points() {
         let examined = sides[points.side];
