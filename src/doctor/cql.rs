@@ -92,9 +92,20 @@ fn spread(side: Side, probe: &CqlProbe) -> Option<Finding> {
     })
 }
 
-/// What the role may do, and what would be enough.
-pub(super) fn rights(side: Side, rights: &CqlRights, probe: &CqlProbe, keyspaces: &[String]) -> Finding {
+/// What the role may do, and what would be enough. `all` says whether every table could be read.
+pub(super) fn rights(
+    side: Side,
+    rights: &CqlRights,
+    probe: &CqlProbe,
+    keyspaces: &[String],
+    all: bool,
+) -> Finding {
     let commands = role(keyspaces, probe.scylla);
+    if !all {
+        let message =
+            "not everything that is to be read can be; a role that can read it, and only read, is made by";
+        return Finding::note(About::Rights, side, message).with(commands);
+    }
     let Some(role) = &rights.role else {
         let message =
             "nobody is logged in, and the cluster lets anybody read; a role that can only read is made by";
@@ -249,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_role_that_only_reads_is_enough_and_any_other_is_told_what_is() {
-        let of = |r: &CqlRights| rights(Side::Stable, r, &probe(), &["shop".into()]);
+        let of = |r: &CqlRights| rights(Side::Stable, r, &probe(), &["shop".into()], true);
         assert!(of(&CqlRights::default()).message.starts_with("nobody"));
         let reader = CqlRights {
             role: Some("assay".into()),
@@ -257,6 +268,8 @@ mod tests {
             ..CqlRights::default()
         };
         assert_eq!(of(&reader).weight, Weight::Ok);
+        let denied = rights(Side::Stable, &reader, &probe(), &["shop".into()], false);
+        assert_eq!((denied.weight, denied.commands.len()), (Weight::Note, 3));
         let mut root = reader.clone();
         root.superuser = true;
         assert_eq!((of(&root).weight, of(&root).commands.len()), (Weight::Note, 3));

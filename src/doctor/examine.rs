@@ -4,9 +4,10 @@ use super::finding::{About, Clock, Diagnosis, Finding, SideFacts, Size, Weight};
 use super::{cost, cql, index, mongo};
 use crate::config::{Config, SideConfig};
 use crate::scan::{Choices, Points, Session, SessionError, opening};
+use crate::source::live::cql::LiveTable;
 use crate::source::live::mongo::MongoProbe;
-use crate::source::live::{Look, look};
-use crate::source::{Namespace, Opening, Source, SourceError};
+use crate::source::live::{Look, Protocol, look};
+use crate::source::{Failure, Namespace, Opening, Source, SourceError};
 use crate::verdict::{Exit, Policy};
 use crate::{Pair, Side};
 use std::collections::BTreeSet;
@@ -114,7 +115,10 @@ impl Examined {
         spool: &Path,
     ) -> Result<(), Finding> {
         let opening = opening(config).map_err(|m| Finding::hinders(About::Server, side, m, Exit::Usage))?;
-        let failed = |error| unreadable(About::Server, side, error);
+        let failed = |error: SourceError| {
+            let commands = let_in(&config.location, &error, &spaces(&config.location, &[], asked));
+            unreadable(About::Server, side, error).with(commands)
+        };
         let source = Source::open(&config.location, &opening, spool).map_err(failed)?;
         self.facts.kind = Some(source.kind().to_owned());
         match asked {
@@ -181,7 +185,8 @@ impl Examined {
                 }
                 let skew = probes.iter().find_map(|probe| probe.clock_skew);
                 self.facts.clocks = skew.into_iter().map(|skew| clock("the server", skew)).collect();
-                self.findings.push(mongo::rights(side, server, spaces));
+                let all = probes.len() == namespaces.len();
+                self.findings.push(mongo::rights(side, server, spaces, all));
             }
             Look::Cql {
                 probe,
@@ -200,7 +205,10 @@ impl Examined {
                     size.bytes = table.and_then(|table| table.estimated_bytes);
                 }
                 self.findings.extend(cql::findings(side, probe, tables));
-                self.findings.push(cql::rights(side, rights, probe, spaces));
+                let denied =
+                    |table: &LiveTable| probe.unreadable.iter().any(|(name, _)| *name == table.name());
+                let all = !tables.iter().any(denied);
+                self.findings.push(cql::rights(side, rights, probe, spaces, all));
             }
         }
     }
@@ -213,6 +221,22 @@ impl Examined {
                 size.bytes = Some(0);
             }
         }
+    }
+}
+
+/// What makes a user whom a live store that has turned us away would let in.
+fn let_in(location: &str, error: &SourceError, spaces: &[String]) -> Vec<String> {
+    let denied = matches!(
+        error,
+        SourceError::Server {
+            failure: Failure::Denied,
+            ..
+        }
+    );
+    match Protocol::of(location).filter(|_| denied) {
+        Some(Protocol::Mongo) => mongo::role(spaces),
+        Some(Protocol::Cql) => cql::role(spaces, false),
+        None => Vec::new(),
     }
 }
 
