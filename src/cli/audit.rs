@@ -77,9 +77,9 @@ pub(super) fn policy(file: Option<&Path>, config: &Config) -> Result<Policy, Fai
 /// `assay audit`.
 pub(super) fn audit(args: Audit) -> Result<Exit, Failure> {
     let config = load(&args.chosen, &args.tuning)?;
-    if config.compares.is_empty() {
+    if config.compares.is_empty() && config.namespaces.is_none() {
         let message = format!(
-            "{}: no [[compare]]; an audit of nothing proves nothing",
+            "{}: no [[compare]] and no [namespaces]; an audit of nothing proves nothing",
             args.chosen.config.display()
         );
         return Err(Failure::new(Exit::Usage, message));
@@ -108,6 +108,7 @@ pub(super) fn diff(args: Diff) -> Result<Exit, Failure> {
             candidate: side(&args.candidate)?,
         },
         compares: Vec::new(),
+        namespaces: None,
         scan: ScanConfig::default(),
         settle: SettleConfig::default(),
         run: RunConfig::default(),

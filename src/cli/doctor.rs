@@ -49,6 +49,7 @@ fn pair(stable: &str, candidate: &str, key: &[String], tuning: &Tuning) -> Resul
             candidate: side(candidate)?,
         },
         compares: Vec::new(),
+        namespaces: None,
         scan: ScanConfig::default(),
         settle: SettleConfig::default(),
         run: RunConfig::default(),

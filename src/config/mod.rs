@@ -18,7 +18,7 @@ use source::Source;
 use std::path::Path;
 use toml::Spanned;
 
-pub use sections::{LiveConfig, RunConfig, ScanConfig, SettleConfig, SideConfig};
+pub use sections::{LiveConfig, NamespacesConfig, RunConfig, ScanConfig, SettleConfig, SideConfig};
 pub use source::ConfigError;
 pub(crate) use suggest::did_you_mean;
 pub use template::{MAPPING, TEMPLATE};
@@ -32,6 +32,8 @@ pub struct Config {
     pub sides: Pair<SideConfig>,
     /// The compares, in order.
     pub compares: Vec<Compare>,
+    /// Which namespaces are audited where there are no compares.
+    pub namespaces: Option<NamespacesConfig>,
     /// How to scan.
     pub scan: ScanConfig,
     /// How suspects of live stores are looked at again.
@@ -59,6 +61,7 @@ struct File {
     settle: SettleConfig,
     #[serde(default)]
     run: RunConfig,
+    namespaces: Option<Spanned<NamespacesConfig>>,
     policy: Option<toml::Table>,
     #[serde(default)]
     compare: Vec<Spanned<compares::CompareConfig>>,
@@ -125,6 +128,11 @@ impl Config {
         let source = Source { file, text };
         let parsed: File = toml::from_str(text).map_err(|e| source.toml(&e))?;
         let mut compares: Vec<Compare> = Vec::new();
+        if let (Some(section), false) = (&parsed.namespaces, parsed.compare.is_empty()) {
+            let message =
+                "[namespaces] beside [[compare]]: one of them says what is audited; leave the other out";
+            return Err(source.error(section.span().start, message));
+        }
         for compare in parsed.compare {
             let at = compare.span().start;
             let compare = compares::resolve(compare.into_inner(), at, parsed.defaults, &source)?;
@@ -140,6 +148,7 @@ impl Config {
                 candidate: parsed.candidate,
             },
             compares,
+            namespaces: parsed.namespaces.map(Spanned::into_inner),
             scan: parsed.scan,
             settle: parsed.settle,
             run: parsed.run,

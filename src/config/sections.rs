@@ -122,6 +122,16 @@ impl SideConfig {
     }
 }
 
+/// `[namespaces]`: which namespaces are audited where no `[[compare]]` says so; those of the same name belong together.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NamespacesConfig {
+    /// Globs of names, with the database or keyspace or without; all namespaces if there are none.
+    pub include: Vec<String>,
+    /// Globs of those that are left out all the same.
+    pub exclude: Vec<String>,
+}
+
 /// `[scan]`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]

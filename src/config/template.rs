@@ -18,6 +18,10 @@ location = "dump/blue"
 # null    = "__null__"                # the export's NULL token
 # double_precision = 17               # the export's DOUBLEPRECISION, if it was 17
 
+# [namespaces]                        # in place of every [[compare]], where names are alike on both sides
+# include = ["shop.*"]                # globs, with the database or without; a namespace of one side only is HOLD
+# exclude = ["*.tmp_*"]
+
 [[compare]]
 name      = "orders"
 stable    = "shop.orders"

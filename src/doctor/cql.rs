@@ -92,9 +92,20 @@ fn spread(side: Side, probe: &CqlProbe) -> Option<Finding> {
     })
 }
 
-/// What the role may do, and what would be enough.
-pub(super) fn rights(side: Side, rights: &CqlRights, probe: &CqlProbe, keyspaces: &[&str]) -> Finding {
+/// What the role may do, and what would be enough. `all` says whether every table could be read.
+pub(super) fn rights(
+    side: Side,
+    rights: &CqlRights,
+    probe: &CqlProbe,
+    keyspaces: &[String],
+    all: bool,
+) -> Finding {
     let commands = role(keyspaces, probe.scylla);
+    if !all {
+        let message =
+            "not everything that is to be read can be; a role that can read it, and only read, is made by";
+        return Finding::note(About::Rights, side, message).with(commands);
+    }
     let Some(role) = &rights.role else {
         let message =
             "nobody is logged in, and the cluster lets anybody read; a role that can only read is made by";
@@ -130,7 +141,7 @@ pub(super) fn rights(side: Side, rights: &CqlRights, probe: &CqlProbe, keyspaces
 
 /// What makes a role that can do all an audit needs. The schema and the nodes can be read by every role; estimates of size,
 /// and ScyllaDB's tablets, by those that may.
-pub(super) fn role(keyspaces: &[&str], scylla: bool) -> Vec<String> {
+pub(super) fn role(keyspaces: &[String], scylla: bool) -> Vec<String> {
     let own: &[&str] = match scylla {
         true => &["system.size_estimates", "system.tablets"],
         false => &["system.size_estimates"],
@@ -249,7 +260,7 @@ mod tests {
 
     #[test]
     fn a_role_that_only_reads_is_enough_and_any_other_is_told_what_is() {
-        let of = |r: &CqlRights| rights(Side::Stable, r, &probe(), &["shop"]);
+        let of = |r: &CqlRights| rights(Side::Stable, r, &probe(), &["shop".into()], true);
         assert!(of(&CqlRights::default()).message.starts_with("nobody"));
         let reader = CqlRights {
             role: Some("assay".into()),
@@ -257,6 +268,8 @@ mod tests {
             ..CqlRights::default()
         };
         assert_eq!(of(&reader).weight, Weight::Ok);
+        let denied = rights(Side::Stable, &reader, &probe(), &["shop".into()], false);
+        assert_eq!((denied.weight, denied.commands.len()), (Weight::Note, 3));
         let mut root = reader.clone();
         root.superuser = true;
         assert_eq!((of(&root).weight, of(&root).commands.len()), (Weight::Note, 3));
@@ -266,7 +279,7 @@ mod tests {
         let mut silent = reader;
         silent.reads = None;
         assert_eq!(of(&silent).weight, Weight::Note);
-        assert_eq!(role(&["shop"], true).len(), 4);
+        assert_eq!(role(&["shop".into()], true).len(), 4);
     }
 
     #[test]

@@ -4,9 +4,10 @@ use super::finding::{About, Clock, Diagnosis, Finding, SideFacts, Size, Weight};
 use super::{cost, cql, index, mongo};
 use crate::config::{Config, SideConfig};
 use crate::scan::{Choices, Points, Session, SessionError, opening};
+use crate::source::live::cql::LiveTable;
 use crate::source::live::mongo::MongoProbe;
-use crate::source::live::{Look, look};
-use crate::source::{Namespace, Opening, Source, SourceError};
+use crate::source::live::{Look, Protocol, look};
+use crate::source::{Failure, Namespace, Opening, Source, SourceError};
 use crate::verdict::{Exit, Policy};
 use crate::{Pair, Side};
 use std::collections::BTreeSet;
@@ -42,8 +43,8 @@ pub fn both(config: &Config, policy: Policy, only: &[String], spool: &Path) -> D
     for (_, examined) in sides.as_mut().into_sides() {
         findings.append(&mut examined.findings);
     }
-    if config.file.is_some() && config.compares.is_empty() {
-        let message = "no [[compare]]; an audit of nothing proves nothing";
+    if config.file.is_some() && config.compares.is_empty() && config.namespaces.is_none() {
+        let message = "no [[compare]] and no [namespaces]; an audit of nothing proves nothing";
         findings.push(Finding::hinders(About::Mapping, None, message, Exit::Usage));
     }
     let mut reading = Pair::default();
@@ -95,6 +96,7 @@ fn examine(side: Side, config: &SideConfig, names: Option<&BTreeSet<&str>>, spoo
     if let Err(finding) = examined.open(side, config, names, spool) {
         examined.findings.push(finding);
     }
+    examined.findings.sort_by_key(|finding| finding.about);
     examined
 }
 
@@ -109,14 +111,17 @@ impl Examined {
         &mut self,
         side: Side,
         config: &SideConfig,
-        names: Option<&BTreeSet<&str>>,
+        asked: Option<&BTreeSet<&str>>,
         spool: &Path,
     ) -> Result<(), Finding> {
         let opening = opening(config).map_err(|m| Finding::hinders(About::Server, side, m, Exit::Usage))?;
-        let failed = |error| unreadable(About::Server, side, error);
+        let failed = |error: SourceError| {
+            let commands = let_in(&config.location, &error, &spaces(&config.location, &[], asked));
+            unreadable(About::Server, side, error).with(commands)
+        };
         let source = Source::open(&config.location, &opening, spool).map_err(failed)?;
         self.facts.kind = Some(source.kind().to_owned());
-        match names {
+        match asked {
             None => {
                 source.whole().map_err(failed)?;
                 self.namespaces = source.namespaces().to_vec();
@@ -139,10 +144,10 @@ impl Examined {
         if let Opening::Live(options) = &opening {
             let names: Vec<String> = self.namespaces.iter().map(|n| n.name.clone()).collect();
             let seen = look(options, &names).map_err(failed)?;
-            self.seen(side, &seen);
+            self.seen(side, &seen, &spaces(&config.location, &self.namespaces, asked));
             self.look = Some(seen);
         }
-        if names.is_none() && self.namespaces.is_empty() {
+        if asked.is_none() && self.namespaces.is_empty() {
             let message = "there is nothing to read: no collection, table or file; check the name of the database or keyspace";
             return Err(Finding::hinders(About::Namespace, side, message, Exit::Usage));
         }
@@ -162,13 +167,7 @@ impl Examined {
     }
 
     /// What was observed of a live store.
-    fn seen(&mut self, side: Side, seen: &Look) {
-        let spaces = self
-            .namespaces
-            .iter()
-            .filter_map(|n| Some(n.name.split_once('.')?.0));
-        let spaces: BTreeSet<String> = spaces.map(str::to_owned).collect();
-        let spaces: Vec<&str> = spaces.iter().map(String::as_str).collect();
+    fn seen(&mut self, side: Side, seen: &Look, spaces: &[String]) {
         match seen {
             Look::Mongo { server, namespaces } => {
                 let probes: Vec<&MongoProbe> =
@@ -186,7 +185,8 @@ impl Examined {
                 }
                 let skew = probes.iter().find_map(|probe| probe.clock_skew);
                 self.facts.clocks = skew.into_iter().map(|skew| clock("the server", skew)).collect();
-                self.findings.push(mongo::rights(side, server, &spaces));
+                let all = probes.len() == namespaces.len();
+                self.findings.push(mongo::rights(side, server, spaces, all));
             }
             Look::Cql {
                 probe,
@@ -205,7 +205,10 @@ impl Examined {
                     size.bytes = table.and_then(|table| table.estimated_bytes);
                 }
                 self.findings.extend(cql::findings(side, probe, tables));
-                self.findings.push(cql::rights(side, rights, probe, &spaces));
+                let denied =
+                    |table: &LiveTable| probe.unreadable.iter().any(|(name, _)| *name == table.name());
+                let all = !tables.iter().any(denied);
+                self.findings.push(cql::rights(side, rights, probe, spaces, all));
             }
         }
     }
@@ -219,6 +222,35 @@ impl Examined {
             }
         }
     }
+}
+
+/// What makes a user whom a live store that has turned us away would let in.
+fn let_in(location: &str, error: &SourceError, spaces: &[String]) -> Vec<String> {
+    let denied = matches!(
+        error,
+        SourceError::Server {
+            failure: Failure::Denied,
+            ..
+        }
+    );
+    match Protocol::of(location).filter(|_| denied) {
+        Some(Protocol::Mongo) => mongo::role(spaces),
+        Some(Protocol::Cql) => cql::role(spaces, false),
+        None => Vec::new(),
+    }
+}
+
+/// The databases or keyspaces that an audit reads: of the namespaces that are there, of those asked for in vain, and that of
+/// the location.
+fn spaces(location: &str, found: &[Namespace], asked: Option<&BTreeSet<&str>>) -> Vec<String> {
+    let found = found.iter().map(|namespace| namespace.name.as_str());
+    let all = found.chain(asked.into_iter().flatten().copied());
+    let mut spaces: BTreeSet<&str> = all.filter_map(|name| Some(name.split_once('.')?.0)).collect();
+    let path = location
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split_once('/'));
+    spaces.extend(path.map(|(_, space)| space).filter(|space| !space.is_empty()));
+    spaces.into_iter().map(str::to_owned).collect()
 }
 
 /// A live store that gives no estimate gives none of zero.
@@ -240,7 +272,7 @@ fn clock(node: &str, (ahead_ms, give_or_take_ms): (i64, i64)) -> Clock {
 
 /// How much there is to read of a side that was reached.
 fn costs(side: Side, config: &SideConfig, examined: &Examined) -> (Vec<Finding>, Option<Duration>) {
-    if examined.facts.kind.is_none() {
+    if examined.facts.namespaces.is_empty() {
         return (Vec::new(), None);
     }
     let (found, time) = cost::cost(
@@ -280,6 +312,11 @@ fn together(
         }
     };
     let mut findings = mapping(&session);
+    findings.extend(session.alone().iter().map(|alone| {
+        let other = alone.side.other();
+        let message = format!("{} is not in {other}: the verdict will be HOLD", alone.name);
+        Finding::warning(About::Mapping, alone.side, message)
+    }));
     let mut reading: Pair<Option<Duration>> = Pair::default();
     for points in session.points() {
         let examined = sides[points.side];
@@ -376,4 +413,19 @@ fn no_index(points: &Points, examined: &Examined) -> Option<String> {
     };
     let namespace = examined.namespaces.iter().find(|n| n.name == points.namespace)?;
     index::missing(&namespace.name, namespace.metadata.as_deref(), &points.paths)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rights_are_for_what_is_asked_for_even_in_vain() {
+        let asked = BTreeSet::from(["shop.ordres", "items"]);
+        assert_eq!(
+            spaces("mongodb://a,b:2/other", &[], Some(&asked)),
+            ["other", "shop"]
+        );
+        assert_eq!(spaces("cql://a", &[], None), [""; 0]);
+    }
 }

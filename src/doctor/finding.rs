@@ -36,7 +36,7 @@ impl Weight {
 }
 
 /// What a finding is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum About {
     /// Whether the side can be reached, and what it is.
@@ -183,7 +183,7 @@ pub struct Diagnosis {
     pub schema: &'static str,
     /// The sides; no candidate if only one location was given.
     pub sides: Pair<Option<SideFacts>>,
-    /// The findings, in the order in which they were made.
+    /// The findings: those of each side, then those of both.
     pub findings: Vec<Finding>,
     /// Whether anything hinders an audit.
     pub hindered: bool,

@@ -74,9 +74,14 @@ fn observed(side: Side, probe: &MongoProbe) -> Finding {
     Finding::ok(About::Namespace, side, message)
 }
 
-/// What the user may do, and what would be enough.
-pub(super) fn rights(side: Side, server: &MongoServer, databases: &[&str]) -> Finding {
+/// What the user may do, and what would be enough. `all` says whether every namespace could be read.
+pub(super) fn rights(side: Side, server: &MongoServer, databases: &[String], all: bool) -> Finding {
     let commands = role(databases);
+    if !all {
+        let message =
+            "not everything that is to be read can be; a user that can read it, and only read, is made by";
+        return Finding::note(About::Rights, side, message).with(commands);
+    }
     let Some(rights) = &server.rights else {
         let message = "the server does not say what the user may do; a user that can only read is made by";
         return Finding::note(About::Rights, side, message).with(commands);
@@ -105,8 +110,8 @@ pub(super) fn rights(side: Side, server: &MongoServer, databases: &[&str]) -> Fi
 
 /// What makes a user that can do all an audit needs: `find`, `listCollections`, `listIndexes` and `collStats`, which the
 /// role `read` allows, and nothing that changes anything.
-pub(super) fn role(databases: &[&str]) -> Vec<String> {
-    let read = |db: &&str| format!("{{role: \"read\", db: {}}}", text(db));
+pub(super) fn role(databases: &[String]) -> Vec<String> {
+    let read = |db: &String| format!("{{role: \"read\", db: {}}}", text(db));
     let roles: Vec<String> = databases.iter().map(read).collect();
     vec![format!(
         "db.getSiblingDB(\"admin\").createUser({{user: \"assay\", pwd: passwordPrompt(), roles: [{}]}})",
@@ -180,7 +185,7 @@ mod tests {
     #[test]
     fn a_user_that_only_reads_is_enough_and_any_other_is_told_what_is() {
         let mut server = server();
-        let of = |server: &MongoServer| rights(Side::Stable, server, &["shop", "a\"b"]);
+        let of = |server: &MongoServer| rights(Side::Stable, server, &["shop".into(), "a\"b".into()], true);
         assert_eq!(of(&server).weight, Weight::Note);
         server.rights = Some(MongoRights::default());
         assert!(of(&server).message.starts_with("nobody is logged in"));
@@ -191,6 +196,8 @@ mod tests {
         };
         server.rights = Some(reader.clone());
         assert_eq!((of(&server).weight, of(&server).commands.len()), (Weight::Ok, 0));
+        let denied = rights(Side::Stable, &server, &["shop".into()], false);
+        assert_eq!((denied.weight, denied.commands.len()), (Weight::Note, 1));
         let writes = ["insert".to_owned()].into();
         server.rights = Some(MongoRights { writes, ..reader });
         let found = of(&server);

@@ -28,6 +28,6 @@ pub use first::{Scanned, Way};
 pub use lane::{Lane, Locator};
 pub use layout::opening;
 pub use pass::{Feed, Flow, Load, Monitor, run_pass};
-pub use session::{Choices, Session, SessionError};
+pub use session::{Alone, Choices, Session, SessionError};
 pub use settle::Patience;
 pub use tally::{Counts, Part, Tally, Unread};

@@ -1,6 +1,7 @@
 //! A session: sources opened, mapping compiled, plan made, run directory chosen; and the work that follows from it.
 
 mod conclude;
+mod discover;
 mod error;
 mod prepare;
 mod work;
@@ -17,10 +18,12 @@ use crate::plan::{Plan, SCHEMA};
 use crate::source::Source;
 use crate::store::SortBudget;
 use crate::verdict::Policy;
+use discover::select;
 use prepare::{discover, planned, prepare, slices};
 use std::path::Path;
 use std::sync::Arc;
 
+pub use discover::Alone;
 pub use error::SessionError;
 
 /// Everything needed to audit.
@@ -30,6 +33,7 @@ pub struct Session {
     policy: Policy,
     sources: Pair<Arc<Source>>,
     prepared: Vec<Prepared>,
+    alone: Vec<Alone>,
     /// The plan.
     pub plan: Plan,
     hasher: Hasher,
@@ -64,21 +68,28 @@ impl Session {
                 .map(Arc::new)
                 .map_err(|source| SessionError::Source { side, source })
         })?;
-        let compares: Vec<Compare> = match &config.compares[..] {
-            [] => discover(&sources, &config.default_key)?,
-            compares => compares.to_vec(),
-        };
+        let (compares, mut alone): (Vec<Compare>, Vec<Alone>) =
+            match (&config.compares[..], &config.namespaces) {
+                ([], Some(wanted)) => select(&sources, wanted)?,
+                ([], None) => (discover(&sources, &config.default_key)?, Vec::new()),
+                (compares, _) => (compares.to_vec(), Vec::new()),
+            };
+        let names = compares
+            .iter()
+            .map(|c| &c.name)
+            .chain(alone.iter().map(|a| &a.name));
         if let Some(unknown) = choices
             .only
             .iter()
-            .find(|o| !compares.iter().any(|c| c.name == **o))
+            .find(|o| !names.clone().any(|name| name == *o))
         {
-            let known: Vec<&str> = compares.iter().map(|c| c.name.as_str()).collect();
+            let known: Vec<&str> = names.map(String::as_str).collect();
             return Err(SessionError::Usage(format!(
                 "no compare is called {unknown:?}; there are {}",
                 known.join(", ")
             )));
         }
+        alone.retain(|a| choices.only.is_empty() || choices.only.contains(&a.name));
         let compares = compares
             .into_iter()
             .filter(|c| choices.only.is_empty() || choices.only.contains(&c.name));
@@ -114,6 +125,7 @@ impl Session {
             policy,
             sources,
             prepared,
+            alone,
             plan,
             hasher,
             threads,
@@ -143,6 +155,11 @@ impl Session {
             samples: self.config.scan.samples,
             patience: self.config.settle.patience(),
         }
+    }
+
+    /// Namespaces that one side has and the other has not. None of their records is read.
+    pub fn alone(&self) -> &[Alone] {
+        &self.alone
     }
 
     /// The compares, made ready.

@@ -56,6 +56,7 @@ fn audit(stable: &Path, candidate: &Path, key: &str, dir: &Path) -> Result<Decis
             candidate: side(candidate),
         },
         compares: Vec::new(),
+        namespaces: None,
         scan: ScanConfig {
             threads: 1,
             ..ScanConfig::default()

@@ -10,6 +10,7 @@ mod files;
 mod fuzz;
 mod hostile;
 mod mapping;
+mod namespaces;
 mod orders;
 mod regressions;
 mod resume;

@@ -177,18 +177,54 @@ fn one_server_by_itself() {
     block_on(async { fill(&database.open().await, 3).await });
     let (code, text) = run(&[&database.uri(), "--max-rate", "10"]);
     assert_eq!(code, 0, "{text}");
-    assert!(
-        text.contains("role: \\\"read\\\"") || text.contains("role: \"read\""),
-        "{text}"
-    );
+    assert!(text.contains("{role: \"read\", db: \"doctor_"), "{text}");
     assert!(
         text.contains("records to read, at most 10 bytes a second"),
         "{text}"
     );
     assert!(!text.contains("stable"), "{text}");
-    let (code, text) = run(&[&database.uri().replace("doctor", "nothing")]);
+    let empty = database.uri().replace("doctor", "nothing");
+    let (code, text) = run(&[&empty]);
     assert_eq!(code, 64, "{text}");
     assert!(text.contains("hinders  there is nothing to read"), "{text}");
+    assert!(text.contains("{role: \"read\", db: \"nothing_"), "{text}");
+}
+
+#[test]
+fn namespaces_of_live_stores_are_found_by_name() {
+    let Some(server) = support::mongodb() else { return };
+    let (a, b) = (server.database("doctor"), server.database("doctor"));
+    block_on(async {
+        fill(&a.open().await, 12).await;
+        fill(&b.open().await, 12).await;
+        let tags = a.open().await.collection::<Document>("tags");
+        tags.insert_one(doc! { "_id": 1 }).await.unwrap();
+    });
+    let dir = tempfile::tempdir().unwrap();
+    let text = |more: &str| {
+        format!(
+            "[stable]\nlocation = {:?}\n[candidate]\nlocation = {:?}\n[settle]\ndelay_seconds = 0.1\n[namespaces]\n{more}",
+            a.uri(),
+            b.uri()
+        )
+    };
+    let audit = |more: &str| {
+        let run = tempfile::tempdir().unwrap();
+        let path = config(dir.path(), &text(more));
+        let output = Command::new(env!("CARGO_BIN_EXE_assay"))
+            .args(["audit", "-c", path.to_str().unwrap(), "--run-dir"])
+            .arg(run.path())
+            .output()
+            .unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code().unwrap_or(-1), said)
+    };
+    let (code, said) = audit("");
+    assert_eq!(code, 20, "{said}");
+    let alone = format!("{}.tags is in stable only", a.name());
+    assert!(said.contains(&alone), "{said}");
+    let (code, said) = audit("exclude = [\"tags\"]\n");
+    assert_eq!(code, 0, "{said}");
 }
 
 fn execute(cql: &Cql, statements: &[String]) {

@@ -1,7 +1,8 @@
 //! The end of every audit: reconcile, report, decide, and leave it all in the run directory.
 
-use super::{Session, SessionError};
+use super::{Alone, Session, SessionError};
 use crate::canon::VERSION;
+use crate::mapping::Compare;
 use crate::plan::Plan;
 use crate::report::{AuditResult, CompareResult, CompareRun, Outcome, Report, RunFacts, StoreIdentity};
 use crate::scan::compare::{Means, Prepared, reconcile};
@@ -56,6 +57,7 @@ impl Session {
         if let Some(error) = failed {
             return Err(error.into());
         }
+        results.extend(self.alone.iter().map(alone));
         written.map_err(SessionError::run("write", &path))?;
         let bytes: u64 = scanned
             .iter()
@@ -98,7 +100,13 @@ impl Session {
         let result = AuditResult {
             config_digest: self.config.file.as_ref().map(|_| self.config.digest.clone()),
             stores: Pair::from_fn(|side| self.identity(side)),
-            planned: self.prepared.iter().map(|p| p.compare.name.clone()).collect(),
+            planned: {
+                let compares = self.prepared.iter().map(|p| &p.compare.name);
+                compares
+                    .chain(self.alone.iter().map(|a| &a.name))
+                    .cloned()
+                    .collect()
+            },
             compares: results,
         };
         let verdict = decide(&Evidence::new(&result, &run), &self.policy, Timestamp::now());
@@ -154,6 +162,26 @@ impl Session {
             ),
             digest: None,
         }
+    }
+}
+
+/// The result of a namespace that has no counterpart: nothing was compared.
+fn alone(alone: &Alone) -> CompareResult {
+    let mut names: Pair<String> = Pair::default();
+    names[alone.side].clone_from(&alone.name);
+    let namespaces = names
+        .clone()
+        .map(|name| Some(name).filter(|name| !name.is_empty()));
+    let notice = format!(
+        "{} is in {} only; its records were not read",
+        alone.name, alone.side
+    );
+    CompareResult {
+        name: alone.name.clone(),
+        namespaces,
+        mapping_digest: Compare::plain(alone.name.clone(), names, Vec::new()).digest(),
+        notices: vec![notice],
+        ..CompareResult::default()
     }
 }
 

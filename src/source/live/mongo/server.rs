@@ -84,7 +84,7 @@ fn product(build: &Document) -> (Option<&'static str>, Option<String>) {
             Bson::Document(inner) => inner.get("version").and_then(text),
             value => text(value),
         };
-        return (Some("FerretDB"), version);
+        return (Some("FerretDB"), version.filter(|v| v != "unknown"));
     }
     if let Some(version) = build.get("psmdbVersion") {
         return (Some("Percona Server for MongoDB"), text(version));
