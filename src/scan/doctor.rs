@@ -76,7 +76,7 @@ fn few(lane: &Lane) -> Result<BTreeSet<Vec<u8>>, SourceError> {
     let mut chunks = lane.chunks(Span::ALL)?;
     let mut digester = lane.digester(Depth::Tree);
     while keys.len() < FEW
-        && let Some(chunk) = chunks.next()?
+        && let Some(chunk) = chunks.next_chunk()?
     {
         lane.each_record(&chunk, &mut digester, |d, _, _| {
             d.take_captured();

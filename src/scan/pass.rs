@@ -151,7 +151,7 @@ impl<'l> Feed<'l> {
         if self.stream.is_none() {
             self.stream = Some(self.lane.chunks(span)?);
         }
-        self.stream.as_mut().expect("opened above").next()
+        self.stream.as_mut().expect("opened above").next_chunk()
     }
 }
 
@@ -201,13 +201,12 @@ pub fn run_pass<W: Send>(
                 while !flow.halted() && !desk.closed() {
                     match desk.next() {
                         Next::Load(load, turn) => {
-                            let bytes: usize = load
-                                .as_ref()
+                            let bytes: usize = Pair::as_ref(&load)
                                 .into_sides()
                                 .iter()
                                 .filter_map(|(_, chunk)| chunk.as_ref().map(|(_, chunk)| chunk.data.len()))
                                 .sum();
-                            if let Some(bytes) = each(worker, load) {
+                            if let Some(bytes) = each(worker, *load) {
                                 desk.lead.lock().expect(POISONED).hear(turn, bytes);
                             }
                             monitor.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
@@ -236,7 +235,7 @@ struct Desk<'f, 'l, F> {
 
 enum Next {
     /// Chunks, and the turn in which they were read.
-    Load(Load, u64),
+    Load(Box<Load>, u64),
     /// Nothing may be read just now.
     Later,
     /// Both sides have ended.
@@ -322,7 +321,7 @@ impl<F: Flow> Desk<'_, '_, F> {
                 stable: None,
                 candidate: None,
             } => None,
-            load => Some(Next::Load(load, lead.turn)),
+            load => Some(Next::Load(Box::new(load), lead.turn)),
         }
     }
 
@@ -344,7 +343,7 @@ impl<F: Flow> Desk<'_, '_, F> {
                 self.lead.lock().expect(POISONED).turn += 1;
                 let mut load = Load::default();
                 load[side] = Some(chunk);
-                Next::Load(load, u64::MAX)
+                Next::Load(Box::new(load), u64::MAX)
             }
             None => Next::Later,
         };

@@ -142,10 +142,10 @@ impl Stream {
     ///
     /// # Errors
     /// Files are not read on after one; a live stream goes on with the next range.
-    pub fn next(&mut self) -> Result<Option<Chunk>, SourceError> {
+    pub fn next_chunk(&mut self) -> Result<Option<Chunk>, SourceError> {
         match self {
             Stream::Files(files) => files.next(),
-            Stream::Live(live) => live.next(),
+            Stream::Live(live) => live.next_chunk(),
         }
     }
 }

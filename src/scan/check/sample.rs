@@ -222,7 +222,7 @@ fn each(lane: &Lane, digester: &mut Digester, mut visit: impl FnMut(&mut Digeste
     let (mut met, mut bytes) = (0, 0);
     // A live store's ranges may be small, or empty.
     while records < SAMPLE && bytes < ENOUGH {
-        let chunk = match chunks.next() {
+        let chunk = match chunks.next_chunk() {
             Ok(Some(chunk)) => chunk,
             end => return (records, end.is_ok() && met == records),
         };
@@ -237,7 +237,7 @@ fn each(lane: &Lane, digester: &mut Digester, mut visit: impl FnMut(&mut Digeste
             }
         });
     }
-    let more = !matches!(chunks.next(), Ok(None));
+    let more = !matches!(chunks.next_chunk(), Ok(None));
     (records, met == records && !more)
 }
 

@@ -172,7 +172,7 @@ pub(super) fn slices(prepared: &[Prepared], n: usize) -> Result<Vec<Slice>, Sess
 fn boundaries(lane: &Lane) -> (Vec<(u64, u64)>, u64) {
     let (mut offsets, mut end) = (Vec::<(u64, u64)>::new(), 0);
     if let Ok(mut stream) = lane.chunks(Span::ALL) {
-        while let Ok(Some(chunk)) = stream.next() {
+        while let Ok(Some(chunk)) = stream.next_chunk() {
             for Record { at, .. } in chunk.records() {
                 if offsets.len() < 4096 || offsets.last().is_none_or(|(last, _)| at.offset >= last + 4096) {
                     offsets.push((at.offset, at.record));

@@ -46,7 +46,7 @@ pub struct LiveSource {
 #[derive(Debug)]
 enum Store {
     Mongo(MongoStore, Vec<LiveCollection>),
-    Cql(CqlStore, Vec<LiveTable>),
+    Cql(Box<CqlStore>, Vec<LiveTable>),
 }
 
 /// How one namespace is read.
@@ -73,7 +73,7 @@ impl LiveSource {
             Some(Protocol::Cql) => runtime().block_on(async {
                 let store = CqlStore::connect(uri, &options.cql).await?;
                 let tables = store.tables().await?;
-                Ok::<_, SourceError>(Store::Cql(store, tables))
+                Ok::<_, SourceError>(Store::Cql(Box::new(store), tables))
             })?,
             None => {
                 let advice = "begin it with mongodb://, mongodb+srv:// or cql://";

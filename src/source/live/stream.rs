@@ -64,7 +64,7 @@ impl LiveStream {
     ///
     /// # Errors
     /// What was delivered of the range is not all of it. The stream goes on with the next range.
-    pub fn next(&mut self) -> Result<Option<Chunk>, SourceError> {
+    pub fn next_chunk(&mut self) -> Result<Option<Chunk>, SourceError> {
         if std::mem::take(&mut self.broken) {
             self.under_way.pop_front();
             (self.held, self.offset) = (None, 0);
