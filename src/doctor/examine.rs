@@ -1,9 +1,9 @@
 //! Looks at the sides of a configuration, by themselves and together.
 
 use super::finding::{About, Clock, Diagnosis, Finding, SideFacts, Size, Weight};
-use super::{cost, cql, index, mongo};
+use super::{cost, cql, mongo, points};
 use crate::config::{Config, SideConfig};
-use crate::scan::{Choices, Points, Session, SessionError, opening};
+use crate::scan::{Choices, Session, SessionError, opening};
 use crate::source::live::cql::LiveTable;
 use crate::source::live::mongo::MongoProbe;
 use crate::source::live::{Look, Protocol, look};
@@ -13,9 +13,6 @@ use crate::{Pair, Side};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
-
-/// Single records that take longer than this to be read are looked for by walking through all of them.
-const SLOW: Duration = Duration::from_millis(500);
 
 /// What came of looking at one side.
 #[derive(Default)]
@@ -320,7 +317,7 @@ fn together(
     let mut reading: Pair<Option<Duration>> = Pair::default();
     for points in session.points() {
         let examined = sides[points.side];
-        let (found, time) = by_key(&points, examined);
+        let (found, time) = points::by_key(&points, examined.look.as_ref(), &examined.namespaces);
         findings.push(found);
         reading[points.side] = reading[points.side].max(time);
     }
@@ -345,74 +342,6 @@ fn mapping(session: &Session) -> Vec<Finding> {
         ));
     }
     findings
-}
-
-/// Whether the differences that a first reading shows can be looked at again, and how long it takes to read a few records.
-fn by_key(points: &Points, examined: &Examined) -> (Finding, Option<Duration>) {
-    let Points { compare, side, .. } = points;
-    let (asked, found) = points.found;
-    let unconfirmed = "differences cannot be looked at again and stay unconfirmed, which is HOLD";
-    let warn = |why: &str| {
-        let message = format!("compare {compare}: {why}: {unconfirmed}");
-        (Finding::warning(About::Index, *side, message), None)
-    };
-    if let Some(why) = no_points(points, examined) {
-        return warn(&why);
-    }
-    if let Some(why) = &points.problem {
-        return warn(why);
-    }
-    let keys = points.paths.join(", ");
-    let took = format!(
-        "{found} of {asked} records were found by {keys} in {} ms",
-        points.took.as_millis()
-    );
-    let time = (found > 0).then_some(points.took);
-    if let Some(create) = no_index(points, examined) {
-        let message = format!(
-            "compare {compare}: {took}, but no index of {} serves that: each look at differences reads the whole collection",
-            points.namespace
-        );
-        let finding = Finding::warning(About::Index, *side, message).with(vec![create]);
-        return (finding, time);
-    }
-    let finding = match (asked, found) {
-        (0, _) => Finding::note(
-            About::Index,
-            *side,
-            format!("compare {compare}: no record to be found by {keys}, so it was not tried"),
-        ),
-        _ if found < asked => Finding::warning(
-            About::Index,
-            *side,
-            format!(
-                "compare {compare}: only {took}; the others were deleted meanwhile, or are not found by their key"
-            ),
-        ),
-        _ if points.took > SLOW => Finding::warning(
-            About::Index,
-            *side,
-            format!("compare {compare}: {took}, which is slow for so few"),
-        ),
-        _ => Finding::ok(About::Index, *side, format!("compare {compare}: {took}")),
-    };
-    (finding, time)
-}
-
-fn no_points(points: &Points, examined: &Examined) -> Option<String> {
-    let Some(Look::Cql { tables, .. }) = &examined.look else {
-        return None;
-    };
-    let table = tables.iter().find(|table| table.name() == points.namespace)?;
-    cql::no_points(&table.table, &points.paths)
-}
-
-fn no_index(points: &Points, examined: &Examined) -> Option<String> {
-    let Some(Look::Mongo { .. }) = &examined.look else {
-        return None;
-    };
-    let namespace = examined.namespaces.iter().find(|n| n.name == points.namespace)?;
-    index::missing(&namespace.name, namespace.metadata.as_deref(), &points.paths)
 }
 
 #[cfg(test)]

@@ -283,6 +283,7 @@ fn the_role_that_it_advises_for_cassandra_is_enough() {
     let commands: Vec<String> = commands
         .map(|c| c.trim_end_matches(';').replace("<password>", SECRET))
         .collect();
+    let first = advice[0]["commands"][0].clone();
     execute(node.cql(), &commands);
     let (code, seen) = with("assay", "ASSAY_PW", "");
     assert_eq!(code, 0, "{seen:#}");
@@ -300,9 +301,12 @@ fn the_role_that_it_advises_for_cassandra_is_enough() {
     let (code, seen) = with("nobody", "ASSAY_PW", "");
     assert_eq!(code, 69, "{seen:#}");
     assert!(!findings(&seen, "hinders", "namespace").is_empty(), "{seen:#}");
+    assert!(findings(&seen, "ok", "rights").is_empty(), "{seen:#}");
+    assert_eq!(findings(&seen, "note", "rights")[0]["commands"][0], first);
 
     let (code, seen) = with("cassandra", "ASSAY_PW", "");
     assert_eq!(code, 69, "{seen:#}");
     let refused = findings(&seen, "hinders", "server");
     assert_eq!(refused.len(), 2, "{seen:#}");
+    assert_eq!(refused[0]["commands"][0], first, "{seen:#}");
 }
