@@ -280,7 +280,8 @@ pub(super) fn scan<'a, E: From<SortError>>(
         }
         let remaining = feeds.as_ref().map(|f| f.remaining().to_vec());
         let ended = feeds.stable.ended() && feeds.candidate.ended();
-        if !keep.halted() {
+        // What was read of a range that was broken off would be counted once more after a resumption.
+        if !keep.halted() && feeds.stable.resting() && feeds.candidate.resting() {
             checkpoint(&tally, remaining.clone())?;
         }
         if keep.halted() || means.monitor.stopping() || ended {

@@ -95,6 +95,11 @@ impl<'l> Feed<'l> {
         self.spans.is_empty()
     }
 
+    /// Whether what was read so far ends where reading can go on another time.
+    pub fn resting(&self) -> bool {
+        self.resting
+    }
+
     /// The next chunk of whole records. Trouble is noted in `unread`; it ends the feed of files, and that of a live store
     /// if it does not end itself.
     pub fn next_chunk(&mut self) -> Option<Chunk> {
@@ -166,8 +171,8 @@ pub fn chunks(load: Load) -> impl Iterator<Item = (Side, Chunk)> {
 }
 
 /// Reads both feeds until they end, the monitor or the flow says stop, or `until` is over, and gives every chunk to the
-/// worker that read it. Returns when all chunks are worked off and both feeds can go on from where they are, in another
-/// call.
+/// worker that read it. Returns when all chunks are worked off and, unless it was told to stop, both feeds can go on from
+/// where they are, in another call.
 ///
 /// `each` returns by how many bytes the stable chunk of its load reached further than the candidate's, if it knows: the
 /// pairs to come are put right by it.
@@ -179,7 +184,7 @@ pub fn run_pass<W: Send>(
     until: Option<Instant>,
     each: impl Fn(&mut W, Load) -> Option<i64> + Sync,
 ) {
-    let over = || monitor.stopping() || until.is_some_and(|t| Instant::now() >= t);
+    let over = || until.is_some_and(|t| Instant::now() >= t);
     let desk = Desk {
         over: &over,
         resting: feeds.as_ref().map(|feed| AtomicBool::new(feed.resting)),
@@ -196,9 +201,9 @@ pub fn run_pass<W: Send>(
     }
     rayon::in_place_scope(|pool| {
         for worker in workers.iter_mut() {
-            let (desk, each) = (&desk, &each);
+            let (desk, each, over) = (&desk, &each, &over);
             pool.spawn(move |_| {
-                while !flow.halted() && !desk.closed() {
+                while !flow.halted() && !monitor.stopping() && !desk.closed() {
                     match desk.next() {
                         Next::Load(load, turn) => {
                             let bytes: usize = Pair::as_ref(&load)
@@ -211,6 +216,8 @@ pub fn run_pass<W: Send>(
                             }
                             monitor.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
                         }
+                        // Others are ending what they have begun.
+                        Next::Later if over() => std::thread::sleep(Duration::from_millis(1)),
                         Next::Later => {}
                         Next::End => break,
                     }
