@@ -162,6 +162,11 @@ fn cut_after_is_to_the_byte() {
         assert_eq!(back.len(), 70_000);
         writer.join().unwrap();
     }
+    // The client may see the end before it is counted.
+    let cut = Instant::now();
+    while proxy.counts().cut < 2 && cut.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
     assert_eq!(proxy.counts().cut, 2);
 
     proxy.set(Mode::CutAfter {

@@ -240,5 +240,6 @@ fn a_cluster_loses_a_node_and_gets_it_back() {
     cluster.heal();
     assert_eq!(at(Consistency::All).as_deref(), Ok("grün"));
     let log = std::fs::read_to_string(cluster.node(2).log()).unwrap();
-    assert_eq!(log.matches("Startup complete").count(), 2);
+    // Other tests may have killed it, too.
+    assert!(log.matches("Startup complete").count() >= 2);
 }
