@@ -28,6 +28,7 @@ mod untyped;
 pub(crate) mod tests;
 
 pub use decode::decode;
+use decode::tree;
 pub use encode::{Encoder, MAX_DEPTH};
 pub use equality::{Absent, Equality, FieldOrder, Normalize, Numbers};
 pub use flat::Flat;

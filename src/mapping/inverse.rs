@@ -1,9 +1,11 @@
 //! From a canonical key back to what a side may hold: values are guessed, and believed if the mapping makes the key of them.
 
+use super::convert::UuidOrder;
 use super::projection::Projection;
 use super::rule::{ELEMENT, INDEX, Rule};
 use crate::canon::{Encoder, Equality, Numbers, decode};
 use crate::model::{Number, NumberRepr, NumberType, Timestamp, Value};
+use crate::report::Shown;
 
 /// The parts of a key as one side may hold them: the path of each, and its value.
 pub type NativeKey = Vec<(String, Value)>;
@@ -107,12 +109,9 @@ fn guesses(value: &Value) -> Vec<Value> {
             }
         }
         Value::Uuid(uuid) => {
-            out.push(Value::Text(hyphenated(uuid)));
-            out.extend([3, 0].map(|subtype| bytes(subtype, uuid)));
-            let turned = |order: [usize; 16]| order.map(|at| uuid[at]);
-            let java = turned([7, 6, 5, 4, 3, 2, 1, 0, 15, 14, 13, 12, 11, 10, 9, 8]);
-            let csharp = turned([3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15]);
-            out.extend([java, csharp].map(|uuid| bytes(3, &uuid)));
+            out.push(Value::Text(Shown::new(value).text));
+            out.push(bytes(0, uuid));
+            out.extend(UuidOrder::ALL.map(|order| bytes(3, &order.turn(*uuid))));
         }
         Value::ObjectId(id) => out.extend([Value::Text(hex::encode(id)), bytes(0, id)]),
         Value::Bytes { bytes, .. } => out.push(Value::Text(hex::encode(bytes))),
@@ -152,9 +151,4 @@ fn read_as(text: &str) -> Vec<Value> {
         out.push(Value::Uuid(uuid));
     }
     out
-}
-
-fn hyphenated(uuid: &[u8; 16]) -> String {
-    let hex = hex::encode(uuid);
-    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
 }

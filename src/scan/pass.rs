@@ -163,13 +163,6 @@ impl<'l> Feed<'l> {
 /// What a worker takes at a time: of a side, or of both, a chunk and its number within the side.
 pub type Load = Pair<Option<(u64, Chunk)>>;
 
-/// The chunks of a load, with their sides.
-pub fn chunks(load: Load) -> impl Iterator<Item = (Side, Chunk)> {
-    load.into_sides()
-        .into_iter()
-        .filter_map(|(side, chunk)| chunk.map(|(_, chunk)| (side, chunk)))
-}
-
 /// Reads both feeds until they end, the monitor or the flow says stop, or `until` is over, and gives every chunk to the
 /// worker that read it. Returns when all chunks are worked off and, unless it was told to stop, both feeds can go on from
 /// where they are, in another call.
@@ -225,6 +218,28 @@ pub fn run_pass<W: Send>(
             });
         }
     });
+}
+
+/// Reads both sides whole once more and gives every chunk to the worker that read it; returns what could not be read.
+pub(super) fn read_again<W: Send>(
+    lanes: Pair<&Lane>,
+    workers: &mut [W],
+    monitor: &Monitor,
+    flow: &impl Flow,
+    each: impl Fn(&mut W, Side, Chunk) + Sync,
+) -> Vec<Unread> {
+    let mut feeds = lanes.map(|lane| Feed::new(lane, vec![Span::ALL]));
+    run_pass(&mut feeds, workers, monitor, flow, None, |worker, load| {
+        let sides = load.into_sides().into_iter();
+        sides.for_each(|(side, chunk)| {
+            if let Some((_, chunk)) = chunk {
+                each(worker, side, chunk);
+            }
+        });
+        None
+    });
+    let feeds = feeds.into_sides().into_iter();
+    feeds.flat_map(|(_, feed)| feed.unread).collect()
 }
 
 /// Where workers get their chunks.

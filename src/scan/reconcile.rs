@@ -3,7 +3,7 @@
 use super::aside::{Aside, Batch, Met, Shelf};
 use super::compare::Means;
 use super::lane::Lane;
-use super::pass::{Feed, chunks, run_pass};
+use super::pass::read_again;
 use super::settle::{Settler, unsettled};
 use super::tally::{Tally, Unread};
 use super::unique::{Repeated, head, leaf};
@@ -11,7 +11,6 @@ use crate::Pair;
 use crate::diff::{Drilled, Finding, Group, Judge, Place, classify, classify_many};
 use crate::digest::{Hasher, KeyHash};
 use crate::mapping::{Depth, Digester};
-use crate::plan::Span;
 use crate::report::{Class, State};
 use crate::store::{SortError, Sorted};
 use rayon::prelude::*;
@@ -133,32 +132,23 @@ pub(super) fn fetch<'b>(
     let mut workers: Vec<(Pair<Digester>, Batch)> = (0..means.threads)
         .map(|_| (lanes.map(|l| l.digester(depth)), Batch::default()))
         .collect();
-    let mut feeds = lanes.map(|lane| Feed::new(lane, vec![Span::ALL]));
-    run_pass(
-        &mut feeds,
+    let unread = read_again(
+        lanes,
         &mut workers,
         means.monitor,
         &shelf,
-        None,
-        |(digesters, batch), load| {
-            for (side, chunk) in chunks(load) {
-                let lane = lanes[side];
-                let with_raw = !lane.namespace.seekable || depth == Depth::Key && shelf.roomy();
-                lane.each_record(&chunk, &mut digesters[side], |d, raw, locator| {
-                    if suspects.contains(d.key_hash()) {
-                        batch.put(Met::new(side, d, locator, raw), with_raw);
-                    }
-                });
-                shelf.take(batch);
-            }
-            None
+        |worker, side, chunk| {
+            let (digesters, batch) = worker;
+            let lane = lanes[side];
+            let with_raw = !lane.namespace.seekable || depth == Depth::Key && shelf.roomy();
+            lane.each_record(&chunk, &mut digesters[side], |d, raw, locator| {
+                if suspects.contains(d.key_hash()) {
+                    batch.put(Met::new(side, d, locator, raw), with_raw);
+                }
+            });
+            shelf.take(batch);
         },
     );
-    let unread = feeds
-        .into_sides()
-        .into_iter()
-        .flat_map(|(_, feed)| feed.unread)
-        .collect();
     Ok((shelf.finish()?, unread))
 }
 

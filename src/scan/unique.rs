@@ -2,11 +2,10 @@
 
 use super::compare::Means;
 use super::lane::Lane;
-use super::pass::{Feed, Flow, chunks, run_pass};
+use super::pass::{Flow, read_again};
 use super::tally::Unread;
 use crate::digest::{KeyHash, LEAVES};
 use crate::mapping::Depth;
-use crate::plan::Span;
 use crate::store::{KeyRuns, SortBudget, SortError};
 use crate::{Pair, Side};
 use rustc_hash::FxHashSet;
@@ -111,25 +110,19 @@ fn read<'a>(lanes: Pair<&Lane>, means: &Means<'a>) -> Result<(Pair<KeyRuns<'a>>,
     let mut workers: Vec<_> = (0..means.threads)
         .map(|_| (lanes.map(|l| l.digester(Depth::Key)), Vec::new()))
         .collect();
-    let mut feeds = lanes.map(|lane| Feed::new(lane, vec![Span::ALL]));
-    run_pass(
-        &mut feeds,
+    let unread = read_again(
+        lanes,
         &mut workers,
         means.monitor,
         &keys,
-        None,
-        |(digesters, heads), load| {
-            for (side, chunk) in chunks(load) {
-                heads.clear();
-                lanes[side].each_record(&chunk, &mut digesters[side], |d, _, _| {
-                    heads.push(head(d.key_hash()))
-                });
-                keys.take(side, heads.iter().copied());
-            }
-            None
+        |worker, side, chunk| {
+            let (digesters, heads) = worker;
+            heads.clear();
+            lanes[side].each_record(&chunk, &mut digesters[side], |d, _, _| {
+                heads.push(head(d.key_hash()))
+            });
+            keys.take(side, heads.iter().copied());
         },
     );
-    let unread = feeds.into_sides().into_iter().flat_map(|(_, feed)| feed.unread);
-    let unread = unread.collect();
     Ok((keys.finish()?, unread))
 }

@@ -1,6 +1,6 @@
 //! A side's source, whether files or a live store.
 
-use super::live::{LiveOptions, LiveSource, LiveStream, Protocol, Usage};
+use super::live::{LiveOptions, LiveSource, LiveStream, Protocol};
 use super::{Chunk, ChunkStream, FileSource, Namespace, OpenOptions, Position, Schema, SourceError};
 use std::path::Path;
 
@@ -81,11 +81,6 @@ impl Source {
             Source::Files(files) => files.notices().to_vec(),
             Source::Live(live) => live.notices(),
         }
-    }
-
-    /// What was asked of a live store so far.
-    pub fn usage(&self) -> Option<Usage> {
-        self.live().map(LiveSource::usage)
     }
 
     /// An error if there is data in none of the namespaces. Whoever compares all of it must ask.

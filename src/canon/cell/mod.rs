@@ -18,7 +18,7 @@ pub use explain::{LossKind, Precision};
 pub use loss::{ColumnVerdict, LossCounts, LossScan, LossState, LossVerdict};
 
 use super::csv::{CellSpan, Dialect, DialectKind, Escapes};
-use super::{Absent, Encoder, Equality, FieldOrder, Flat, Normalize, Numbers, decode, ejson};
+use super::{Encoder, Flat, ejson, tree};
 use crate::model::{CqlType, NumberType, Problem, Timestamp, Value};
 use number::excerpt;
 use std::borrow::Cow;
@@ -235,14 +235,7 @@ impl<'a> RawCell<'a> {
 
     /// The value's tree form. Encoding it gives the same bytes as [`RawCell::encode`].
     pub fn to_value(&self) -> Result<Value, Problem> {
-        let mut out = Encoder::new(Equality {
-            numbers: Numbers::Typed,
-            field_order: FieldOrder::Exact,
-            absent: Absent::Distinct,
-            normalize: Normalize::None,
-        });
-        self.encode(&mut out)?;
-        Ok(decode(out.bytes())?.0)
+        tree(|out| self.encode(out))
     }
 
     /// Whether this text is all that a store writes of a collection that it holds no element of.

@@ -7,6 +7,7 @@ mod recorded;
 mod written;
 
 use super::*;
+use crate::canon::{Equality, Numbers};
 use crate::model::{Number, Schema};
 use num_bigint::BigInt;
 

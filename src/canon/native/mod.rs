@@ -19,7 +19,7 @@ pub use row::{NativeRow, put_cell};
 pub use write::key_forms;
 
 use super::raw::{VisitField, VisitItem};
-use super::{Absent, Encoder, Equality, FieldOrder, Flat, Normalize, Numbers, decode};
+use super::{Encoder, Flat, tree};
 use crate::model::{CqlType, NumberType, Problem, Timestamp, Value};
 use bytes::Bytes;
 
@@ -122,14 +122,7 @@ impl<'a> RawNative<'a> {
 
     /// The value's tree form. Encoding it gives the same bytes as [`RawNative::encode`].
     pub fn to_value(&self) -> Result<Value, Problem> {
-        let mut out = Encoder::new(Equality {
-            numbers: Numbers::Typed,
-            field_order: FieldOrder::Exact,
-            absent: Absent::Distinct,
-            normalize: Normalize::None,
-        });
-        self.encode(&mut out)?;
-        Ok(decode(out.bytes())?.0)
+        tree(|out| self.encode(out))
     }
 
     /// If the value is a document (a user-defined type, or a map whose keys are text): calls `visit` for each field, those

@@ -2,7 +2,7 @@ use super::write::{one_form, put_vint};
 use super::*;
 use crate::canon::cell::{ColumnSpec, ColumnType, RawCell};
 use crate::canon::csv::{Cells, Dialect};
-use crate::canon::{Layout, RawRecord, compare_keys};
+use crate::canon::{Equality, FieldOrder, Layout, Numbers, RawRecord, compare_keys};
 use crate::model::{Schema, Udt};
 use proptest::prelude::*;
 use std::sync::Arc;

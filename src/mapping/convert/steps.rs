@@ -71,6 +71,32 @@ pub enum UuidOrder {
     PythonLegacy,
 }
 
+impl UuidOrder {
+    /// Every order.
+    pub const ALL: [UuidOrder; 3] = [
+        UuidOrder::PythonLegacy,
+        UuidOrder::JavaLegacy,
+        UuidOrder::CsharpLegacy,
+    ];
+
+    /// From this order to the plain one, and back: it is its own inverse.
+    pub fn turn(self, mut id: [u8; 16]) -> [u8; 16] {
+        match self {
+            UuidOrder::JavaLegacy => {
+                id[..8].reverse();
+                id[8..].reverse();
+            }
+            UuidOrder::CsharpLegacy => {
+                id[..4].reverse();
+                id[4..6].reverse();
+                id[6..8].reverse();
+            }
+            UuidOrder::PythonLegacy => {}
+        }
+        id
+    }
+}
+
 /// One step of a conversion.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -216,7 +242,7 @@ fn apply(step: &Step, value: Value) -> Result<Value, Problem> {
                 subtype: 0 | 3,
                 bytes,
             },
-        ) if bytes.len() == 16 => Value::Uuid(in_order(*order, bytes.try_into().expect("sixteen bytes"))),
+        ) if bytes.len() == 16 => Value::Uuid(order.turn(bytes.try_into().expect("sixteen bytes"))),
         (Step::Uuid(_), value @ Value::Uuid(_)) => value,
         (Step::Uuid(_), value @ Value::Text(_)) => return to_type(&Type::Uuid, value),
         (Step::Trim, Value::Text(text)) => Value::Text(text.trim().to_owned()),
@@ -290,22 +316,6 @@ fn apply(step: &Step, value: Value) -> Result<Value, Problem> {
             return Err(unconvertible(&value, wanted));
         }
     })
-}
-
-fn in_order(order: UuidOrder, mut id: [u8; 16]) -> [u8; 16] {
-    match order {
-        UuidOrder::JavaLegacy => {
-            id[..8].reverse();
-            id[8..].reverse();
-        }
-        UuidOrder::CsharpLegacy => {
-            id[..4].reverse();
-            id[4..6].reverse();
-            id[6..8].reverse();
-        }
-        UuidOrder::PythonLegacy => {}
-    }
-    id
 }
 
 fn bytes_of(encoding: Encoding, text: String) -> Result<Value, Problem> {

@@ -4,7 +4,7 @@ use super::cql::{CqlOptions, CqlStore, LiveTable};
 use super::mongo::{CollectionKind, LiveCollection, MongoOptions, MongoProbe, MongoStore};
 use super::secret::{Protocol, Secret, shown};
 use super::stream::LiveStream;
-use super::{Governor, KeyPart, Limits, Page, Range, Usage, runtime};
+use super::{Governor, KeyPart, Limits, Page, Range, runtime};
 use crate::source::{Engine, Format, Namespace, Position, Schema, SourceError};
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -126,11 +126,6 @@ impl LiveSource {
         let mut degraded: Vec<String> = readings.values().flat_map(|reading| reading.degraded()).collect();
         degraded.sort();
         [self.notices.clone(), degraded].concat()
-    }
-
-    /// What was asked of the store so far.
-    pub fn usage(&self) -> Usage {
-        self.governor.usage()
     }
 
     /// Requests that may be under way at once.

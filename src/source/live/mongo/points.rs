@@ -8,6 +8,7 @@ use super::literal::{Unusable, to_bson};
 use super::probe::MongoProbe;
 use super::read::{retry, size};
 use crate::canon::bson::walk;
+use crate::mapping::UuidOrder;
 use crate::model::{NumberRepr, NumberType, Value};
 use crate::source::SourceError;
 use crate::source::live::{Governor, KeyPart, Page};
@@ -194,25 +195,16 @@ fn numbers(repr: &NumberRepr, decimals: bool) -> Result<Vec<Bson>, Unusable> {
 
 /// A UUID as it is, and in the byte orders of the old drivers for Java, C# and Python.
 fn uuids(bytes: &[u8; 16]) -> Vec<Bson> {
-    let mut java = *bytes;
-    java[..8].reverse();
-    java[8..].reverse();
-    let mut csharp = *bytes;
-    csharp[..4].reverse();
-    csharp[4..6].reverse();
-    csharp[6..8].reverse();
     let binary = |subtype, bytes: [u8; 16]| {
         Bson::Binary(Binary {
             subtype,
             bytes: bytes.to_vec(),
         })
     };
-    vec![
-        binary(BinarySubtype::Uuid, *bytes),
-        binary(BinarySubtype::UuidOld, *bytes),
-        binary(BinarySubtype::UuidOld, java),
-        binary(BinarySubtype::UuidOld, csharp),
-    ]
+    let old = UuidOrder::ALL.map(|order| binary(BinarySubtype::UuidOld, order.turn(*bytes)));
+    std::iter::once(binary(BinarySubtype::Uuid, *bytes))
+        .chain(old)
+        .collect()
 }
 
 /// A document with its fields in every order: to a server they are different values.
