@@ -169,15 +169,20 @@ fn termination_can_be_taken_up() {
     assert_eq!(result(&calm).to_string(), result(&run).to_string());
 }
 
+/// Begins a run and kills it once it has left a checkpoint.
+fn kill_midway(config: &str, run: &Path) {
+    let mut child = audit(config, run).spawn().unwrap();
+    wait_for(&mut child, run, "0.part");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 #[test]
 fn another_question_is_not_taken_up() {
     let dir = temp();
     let config = shop(dir.path());
     let run = dir.path().join("run");
-    let mut child = audit(&config, &run).spawn().unwrap();
-    wait_for(&mut child, &run, "0.part");
-    child.kill().unwrap();
-    child.wait().unwrap();
+    kill_midway(&config, &run);
     assert!(run.join("plan.json").exists() && !run.join("report.json").exists());
     let other_seed = ended(audit(&config, &run).args(["--swap"]).output().unwrap()).expect(64);
     other_seed.says(&["--run-dir"]);
@@ -252,10 +257,7 @@ fn a_checkpoint_of_another_state_is_not_taken_up() {
     let dir = temp();
     let config = shop(dir.path());
     let run = dir.path().join("run");
-    let mut child = audit(&config, &run).spawn().unwrap();
-    wait_for(&mut child, &run, "0.part");
-    child.kill().unwrap();
-    child.wait().unwrap();
+    kill_midway(&config, &run);
     std::thread::sleep(Duration::from_millis(20));
     for name in ["customers.bson", "orders.bson"] {
         let file = dir.path().join("shop/green/shop").join(name);

@@ -1,11 +1,9 @@
 //! Cassandra against Cassandra on three nodes, one of which dies.
 
 use super::shop::run_all;
-use super::{Ran, audit, command};
+use super::{Ran, audit, command, started};
 use crate::support::{self, Keyspace, block_on};
 use std::collections::BTreeSet;
-use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 const ROWS: i32 = 3000;
 
@@ -61,15 +59,7 @@ fn a_node_that_dies_costs_nothing_at_quorum_and_everything_at_all() {
     // Killed while it reads, and taken up again.
     let slow = "consistency = \"LOCAL_QUORUM\"\nmax_rate = 300e3\n";
     let dir = tempfile::tempdir().unwrap();
-    let mut child = command(dir.path(), &config(slow), &[])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let begun = Instant::now();
-    while !dir.path().join("run/0.part").exists() && begun.elapsed() < Duration::from_secs(30) {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let mut child = started(dir.path(), &config(slow), &[], "0.part");
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(
@@ -77,11 +67,7 @@ fn a_node_that_dies_costs_nothing_at_quorum_and_everything_at_all() {
         "it was still reading"
     );
     let output = command(dir.path(), &config(slow), &[]).output().unwrap();
-    let again = Ran {
-        code: output.status.code().unwrap_or(-1),
-        said: String::from_utf8_lossy(&output.stderr).into_owned(),
-        dir,
-    };
+    let again = Ran::of(&output, dir);
     assert_eq!(again.report()["run"]["resumed"], 1, "{}", again.said);
     assert_eq!(
         (again.roots(), again.found("confirmed")),
@@ -90,22 +76,10 @@ fn a_node_that_dies_costs_nothing_at_quorum_and_everything_at_all() {
 
     // A node dies while it reads.
     let dir = tempfile::tempdir().unwrap();
-    let child = command(dir.path(), &config(slow), &[])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let begun = Instant::now();
-    while !dir.path().join("run/0.part").exists() && begun.elapsed() < Duration::from_secs(30) {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let child = started(dir.path(), &config(slow), &[], "0.part");
     cluster.node(2).kill();
     let output = child.wait_with_output().unwrap();
-    let bereft = Ran {
-        code: output.status.code().unwrap_or(-1),
-        said: String::from_utf8_lossy(&output.stderr).into_owned(),
-        dir,
-    };
+    let bereft = Ran::of(&output, dir);
     assert_eq!(bereft.roots(), whole.roots(), "{}", bereft.said);
     assert_eq!(
         (bereft.found("confirmed"), bereft.verdict()),

@@ -10,7 +10,8 @@ mod trouble;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 /// A finished run.
 pub struct Ran {
@@ -20,6 +21,19 @@ pub struct Ran {
 }
 
 impl Ran {
+    pub fn of(output: &Output, dir: tempfile::TempDir) -> Ran {
+        let said = format!(
+            "{}\n{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            said,
+            dir,
+        }
+    }
+
     pub fn report(&self) -> Value {
         let path = self.dir.path().join("run/report.json");
         let bytes = std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}\n{}", path.display(), self.said));
@@ -90,16 +104,21 @@ pub fn command(dir: &Path, config: &str, more: &[&str]) -> Command {
 pub fn audit(config: &str, more: &[&str]) -> Ran {
     let dir = tempfile::tempdir().unwrap();
     let output = command(dir.path(), config, more).output().unwrap();
-    let said = format!(
-        "{}\n{}",
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    );
-    Ran {
-        code: output.status.code().unwrap_or(-1),
-        said,
-        dir,
+    Ran::of(&output, dir)
+}
+
+/// Starts an audit and waits until `file` is in its run directory.
+pub fn started(dir: &Path, config: &str, more: &[&str], file: &str) -> Child {
+    let child = command(dir, config, more)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while !dir.join("run").join(file).exists() && begun.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(5));
     }
+    child
 }
 
 /// A file among the fixtures.

@@ -138,13 +138,7 @@ fn writes_are_no_divergence_and_hide_none() {
             };
             futures_util::future::join(writing, ending).await
         });
-        let said =
-            String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-        let ran = Ran {
-            code: output.status.code().unwrap_or(-1),
-            said,
-            dir,
-        };
+        let ran = Ran::of(&output, dir);
         assert_eq!(ran.found("confirmed"), planted, "{}", ran.said);
         assert!(writes > 20, "{writes} writes are no load");
         assert_eq!(ran.found("unknown"), BTreeSet::new(), "{}", ran.said);

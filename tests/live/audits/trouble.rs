@@ -1,11 +1,11 @@
 //! What goes wrong while stores are audited: never a wrong answer, and nothing written.
 
 use super::shop::fill;
-use super::{Ran, audit, command};
+use super::{Ran, audit, command, started};
 use crate::support::{self, Kind, Mode, PrivateMongo, PrivateNode, Proxy, block_on};
 use mongodb::bson::{RawDocumentBuf, doc};
 use std::net::SocketAddr;
-use std::process::{Output, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 const RECORDS: i32 = 4000;
@@ -59,14 +59,6 @@ impl Pair {
     }
 }
 
-fn ran(output: &Output, dir: tempfile::TempDir) -> Ran {
-    Ran {
-        code: output.status.code().unwrap_or(-1),
-        said: String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout),
-        dir,
-    }
-}
-
 #[test]
 fn a_cut_connection_is_taken_up_again() {
     let Some(pair) = Pair::new() else { return };
@@ -98,7 +90,7 @@ fn a_server_that_stays_away_is_hold_and_named() {
     }
     assert!(child.try_wait().unwrap().is_none(), "it is still reading");
     pair.server.kill();
-    let ran = ran(&child.wait_with_output().unwrap(), dir);
+    let ran = Ran::of(&child.wait_with_output().unwrap(), dir);
     assert_eq!(ran.verdict(), "HOLD", "{}", ran.said);
     let report = ran.report();
     let unread = report["result"]["compares"][0]["coverage"]["unread"].to_string();
@@ -158,7 +150,7 @@ fn a_wrong_password_is_said_and_not_shown() {
         .env("PW", "hunter2")
         .output()
         .unwrap();
-    let ran = ran(&output, dir);
+    let ran = Ran::of(&output, dir);
     assert_eq!(ran.code, 69, "{}", ran.said);
     assert!(
         ran.said.contains("stable: cql://") && !ran.said.contains("hunter2"),
@@ -170,15 +162,6 @@ fn a_wrong_password_is_said_and_not_shown() {
     assert!(literal.said.contains("environment"), "{}", literal.said);
 }
 
-/// Waits until a run has begun to read.
-fn under_way(dir: &tempfile::TempDir) {
-    let begun = Instant::now();
-    while !dir.path().join("run/plan.json").exists() && begun.elapsed() < Duration::from_secs(30) {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    std::thread::sleep(Duration::from_millis(500));
-}
-
 #[test]
 fn a_killed_audit_is_taken_up_and_an_interrupted_one_holds() {
     let Some(pair) = Pair::new() else { return };
@@ -187,31 +170,26 @@ fn a_killed_audit_is_taken_up_and_an_interrupted_one_holds() {
     assert_eq!(whole.verdict(), "GO", "{}", whole.said);
     let slow = ["--max-rate", "400000"];
     let start = |dir: &tempfile::TempDir| {
-        let mut command = command(dir.path(), &config, &slow);
-        command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+        let child = started(dir.path(), &config, &slow, "plan.json");
+        std::thread::sleep(Duration::from_millis(500));
+        child
     };
     let dir = tempfile::tempdir().unwrap();
     let mut child = start(&dir);
-    under_way(&dir);
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(dir.path().join("run/plan.json").exists() && !dir.path().join("run/report.json").exists());
     let output = command(dir.path(), &config, &[]).output().unwrap();
-    let again = ran(&output, dir);
+    let again = Ran::of(&output, dir);
     assert_eq!((again.code, again.roots()), (0, whole.roots()), "{}", again.said);
 
     let dir = tempfile::tempdir().unwrap();
     let child = start(&dir);
-    under_way(&dir);
     let interrupted = std::process::Command::new("kill")
         .args(["-INT", &child.id().to_string()])
         .status();
     assert!(interrupted.unwrap().success());
-    let stopped = ran(&child.wait_with_output().unwrap(), dir);
+    let stopped = Ran::of(&child.wait_with_output().unwrap(), dir);
     assert_eq!(stopped.verdict(), "HOLD", "{}", stopped.said);
 }
 
