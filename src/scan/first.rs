@@ -375,6 +375,13 @@ impl Flow for Pairing<'_, '_> {
         }
     }
 
+    fn wanted(&self, side: Side, read: u64) -> bool {
+        match self.keep {
+            Keep::Merge(merge, _) => merge.wanted(side, read),
+            Keep::Nothing | Keep::Spill(_) => true,
+        }
+    }
+
     fn ended(&self, side: Side, read: u64) {
         if let Keep::Merge(merge, _) = self.keep {
             merge.ended(side, read);

@@ -36,6 +36,11 @@ pub trait Flow: Sync {
     /// Hears that `side` has ended, after `read` chunks; more than once, perhaps.
     fn ended(&self, _side: Side, _read: u64) {}
 
+    /// Whether the other side waits for chunks of `side`, of which `read` were read.
+    fn wanted(&self, _side: Side, _read: u64) -> bool {
+        true
+    }
+
     /// Whether reading on has become useless.
     fn halted(&self) -> bool {
         false
@@ -308,36 +313,46 @@ impl<F: Flow> Desk<'_, '_, F> {
     }
 
     fn next(&self) -> Next {
-        if self.flow.paired()
-            && let Some(load) = self.next_pair()
-        {
+        if !self.flow.paired() {
+            return self.next_chunk();
+        }
+        if let Some(load) = self.next_pair() {
             return load;
         }
-        self.next_chunk()
+        let mut open = Side::BOTH
+            .into_iter()
+            .filter(|side| !self.has_ended(*side))
+            .peekable();
+        if open.peek().is_none() {
+            return Next::End;
+        }
+        // Pairs stay pairs: rather than read the other side alone, wait.
+        if let Some(full) = open.find(|side| !self.admits(*side, Duration::ZERO)) {
+            self.admits(full, PATIENCE);
+        }
+        Next::Later
     }
 
     /// A chunk of each side, or of the one that is behind. None if neither can be read just now.
     fn next_pair(&self) -> Option<Next> {
         let mut stable = self.feeds.stable.lock().expect(POISONED);
-        let behind = self.lead.lock().expect(POISONED).behind();
+        let due = self.due();
         let now = Duration::ZERO;
-        let first = match behind {
-            Some(Side::Candidate) => None,
-            _ => self.read(Side::Stable, &mut stable, now).flatten(),
-        };
+        let first = due
+            .stable
+            .then(|| self.read(Side::Stable, &mut stable, now).flatten());
         // One hand over the other: whoever comes next finds the sides at the same place.
         let mut candidate = self.feeds.candidate.lock().expect(POISONED);
         drop(stable);
-        let second = match behind {
-            Some(Side::Stable) => None,
-            _ => self.read(Side::Candidate, &mut candidate, now).flatten(),
+        let second = due
+            .candidate
+            .then(|| self.read(Side::Candidate, &mut candidate, now).flatten());
+        let load = Pair {
+            stable: first.flatten(),
+            candidate: second.flatten(),
         };
         let mut lead = self.lead.lock().expect(POISONED);
-        lead.turn += u64::from(first.is_some() != second.is_some());
-        let load = Pair {
-            stable: first,
-            candidate: second,
-        };
+        lead.turn += u64::from(load.stable.is_some() != load.candidate.is_some());
         match load {
             Pair {
                 stable: None,
@@ -345,6 +360,34 @@ impl<F: Flow> Desk<'_, '_, F> {
             } => None,
             load => Some(Next::Load(Box::new(load), lead.turn)),
         }
+    }
+
+    /// The sides of which a chunk is to be read next: the one that is behind, or both; the other one alone, if it has to come
+    /// before they are admitted.
+    fn due(&self) -> Pair<bool> {
+        let behind = self.lead.lock().expect(POISONED).behind();
+        let due = Pair::from_fn(|side| {
+            let open = behind.is_none_or(|behind| behind == side || self.has_ended(behind));
+            open && !self.has_ended(side)
+        });
+        let Some(full) = Side::BOTH
+            .into_iter()
+            .find(|&side| due[side] && !self.admits(side, Duration::ZERO))
+        else {
+            return due;
+        };
+        let other = full.other();
+        let wanted = self.flow.wanted(other, self.read[other].load(Ordering::Relaxed));
+        Pair::from_fn(|side| side == other && wanted)
+    }
+
+    fn has_ended(&self, side: Side) -> bool {
+        self.ended[side].load(Ordering::Relaxed)
+    }
+
+    fn admits(&self, side: Side, patience: Duration) -> bool {
+        let read = self.read[side].load(Ordering::Relaxed);
+        self.flow.admits(side, read, patience)
     }
 
     /// The next chunk of the side that is behind; of the other, if somebody else reads that one, or may not read on.
@@ -355,8 +398,10 @@ impl<F: Flow> Desk<'_, '_, F> {
         } else {
             Side::Stable
         };
-        let open = |side: &Side| !self.ended[*side].load(Ordering::Relaxed);
-        let mut sides = [behind, behind.other()].into_iter().filter(open).peekable();
+        let mut sides = [behind, behind.other()]
+            .into_iter()
+            .filter(|side| !self.has_ended(*side))
+            .peekable();
         let Some(&first) = sides.peek() else {
             return Next::End;
         };
@@ -386,8 +431,7 @@ impl<F: Flow> Desk<'_, '_, F> {
 
     /// Whether a side is in the midst of a range and cannot read on before the other has caught up.
     fn waits(&self, side: Side) -> bool {
-        let read = self.read[side].load(Ordering::Relaxed);
-        !self.resting[side].load(Ordering::Relaxed) && !self.flow.admits(side, read, Duration::ZERO)
+        !self.resting[side].load(Ordering::Relaxed) && !self.admits(side, Duration::ZERO)
     }
 
     /// Reads on, if the flow admits it within `patience`. No chunk: the feed has ended.

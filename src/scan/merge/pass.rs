@@ -217,6 +217,15 @@ impl Flow for Merge<'_> {
         !waited.1.timed_out()
     }
 
+    fn wanted(&self, side: Side, read: u64) -> bool {
+        let state = self
+            .state
+            .lock()
+            .expect("no worker panics while it holds the lock");
+        // One that is done with but for its last record waits for the next.
+        read.saturating_sub(state.merger.progress(side).0) < 2
+    }
+
     fn ended(&self, side: Side, read: u64) {
         self.step(|merger, put| {
             merger.end(side, read, put);

@@ -4,7 +4,7 @@ use super::options::Tls;
 use crate::source::SourceError;
 use crate::source::error::shown;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 /// The client's side of TLS as `tls` asks for it.
 pub(super) fn config(tls: &Tls) -> Result<Arc<ClientConfig>, SourceError> {
-    let provider = Arc::new(ring::default_provider());
+    let provider = Arc::new(aws_lc_rs::default_provider());
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .map_err(|e| SourceError::usage("TLS", e.to_string(), "report this"))?;
