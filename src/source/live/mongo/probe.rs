@@ -5,6 +5,7 @@ use super::catalog::{CollectionKind, LiveCollection};
 use super::order::{CLASSES, Id, compare};
 use super::read::id_of;
 use crate::source::{Failure, SourceError};
+use futures_util::future::{try_join, try_join_all, try_join3, try_join4};
 use futures_util::{StreamExt, TryStreamExt};
 use mongodb::Collection;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, Timestamp, doc};
@@ -65,6 +66,13 @@ pub struct MongoProbe {
     pub degraded: Vec<String>,
 }
 
+/// What the first record shows.
+struct FirstLook {
+    read_concern: String,
+    hint: bool,
+    degraded: Option<String>,
+}
+
 impl MongoProbe {
     /// Whether the collection can be read in more than one range.
     pub fn ranges_possible(&self) -> bool {
@@ -117,20 +125,30 @@ impl MongoStore {
                 .report
                 .refused(action, problem, "compare dumps of it, made with mongodump"));
         }
-        let mut probe = self.server(collection, &found).await?;
-        self.first_look(&coll, &action, &mut probe).await?;
-        probe.order = self.order(&coll, &found).await?;
+        // The clock is asked first, over the connection that is there already.
+        let looks = try_join4(
+            self.server(collection, &found),
+            self.first_look(&coll, &action, found.kind),
+            self.order(&coll, &found),
+            self.snapshot(collection),
+        );
+        let (mut probe, first, order, snapshot) = looks.await?;
+        (probe.read_concern, probe.hint) = (first.read_concern, first.hint);
+        probe.degraded.extend(first.degraded);
+        (probe.order, probe.snapshot) = (order, snapshot);
         if found.kind == CollectionKind::View {
             self.view_has_ids(&coll, &action).await?;
         }
         if matches!(found.kind, CollectionKind::Collection | CollectionKind::Clustered)
             && probe.order == ReadOrder::ById
         {
-            probe.min_max = self.min_max(&coll, &action, &probe).await?;
-            probe.type_codes = self.type_codes(&coll, &probe).await?;
-            self.samples(&coll, &mut probe).await?;
+            let looks = try_join3(
+                self.min_max(&coll, &action, &probe),
+                self.type_codes(&coll, &probe),
+                self.samples(&coll, &probe),
+            );
+            (probe.min_max, probe.type_codes, (probe.sample, probe.sample_rate)) = looks.await?;
         }
-        probe.snapshot = self.snapshot(collection).await?;
         probe.degrade();
         Ok(probe)
     }
@@ -186,23 +204,27 @@ impl MongoStore {
         &self,
         coll: &Collection<RawDocumentBuf>,
         action: &str,
-        probe: &mut MongoProbe,
-    ) -> Result<(), SourceError> {
-        let options = self.few(&probe.read_concern, 1);
+        kind: CollectionKind,
+    ) -> Result<FirstLook, SourceError> {
+        let mut look = FirstLook {
+            read_concern: self.read_concern.clone(),
+            hint: false,
+            degraded: None,
+        };
+        let options = self.few(&look.read_concern, 1);
         if self.accepts(coll, doc! {}, options).await?.is_none() {
-            probe.degraded.push(format!(
+            look.degraded = Some(format!(
                 "The server refuses the read concern `{}`: its own is used, and what is read may be rolled back.",
-                probe.read_concern
+                look.read_concern
             ));
-            "local".clone_into(&mut probe.read_concern);
+            "local".clone_into(&mut look.read_concern);
             let options = self.few("local", 1);
             self.ids(coll, action, doc! {}, options).await?;
         }
-        let mut options = self.few(&probe.read_concern, 1);
+        let mut options = self.few(&look.read_concern, 1);
         options.hint = Some(Hint::Keys(doc! { "_id": 1 }));
-        let is_view = probe.kind == CollectionKind::View;
-        probe.hint = !is_view && self.accepts(coll, doc! {}, options).await?.is_some();
-        Ok(())
+        look.hint = kind != CollectionKind::View && self.accepts(coll, doc! {}, options).await?.is_some();
+        Ok(look)
     }
 
     async fn order(
@@ -284,33 +306,33 @@ impl MongoStore {
         coll: &Collection<RawDocumentBuf>,
         probe: &MongoProbe,
     ) -> Result<Vec<i32>, SourceError> {
-        let mut codes = Vec::new();
-        for code in CLASSES.into_iter().flatten().copied().chain([127]) {
+        let codes = CLASSES.into_iter().flatten().copied().chain([127]);
+        let known = try_join_all(codes.map(async |code| {
             let filter = doc! { "_id": { "$type": [code], "$in": [0] } };
-            let seen = self
-                .accepts(coll, filter, self.few(&probe.read_concern, 1))
-                .await?;
-            codes.extend(seen.map(|_| code));
-        }
-        Ok(codes)
+            let options = self.few(&probe.read_concern, 1);
+            Ok::<_, SourceError>(self.accepts(coll, filter, options).await?.map(|_| code))
+        }));
+        Ok(known.await?.into_iter().flatten().collect())
     }
 
+    /// Whether `$sample` and `$sampleRate` bring as many records as there are.
     async fn samples(
         &self,
         coll: &Collection<RawDocumentBuf>,
-        probe: &mut MongoProbe,
-    ) -> Result<(), SourceError> {
+        probe: &MongoProbe,
+    ) -> Result<(bool, bool), SourceError> {
         let first = self
             .accepts(coll, doc! {}, self.few(&probe.read_concern, 2))
             .await?;
         let there = first.map_or(0, |first| first.len());
         let id = doc! { "$project": { "_id": 1 } };
         let sample = vec![doc! { "$sample": { "size": 2 } }, id.clone()];
-        probe.sample = there > 0 && self.aggregates(coll, sample).await? == Some(there);
         let rate = doc! { "$match": { "$sampleRate": 1.0 } };
         let rate = vec![rate, doc! { "$limit": 2 }, id];
-        probe.sample_rate = there > 0 && self.aggregates(coll, rate).await? == Some(there);
-        Ok(())
+        let seen = try_join(self.aggregates(coll, sample), self.aggregates(coll, rate));
+        let (sample, rate) = seen.await?;
+        let all = |seen| there > 0 && seen == Some(there);
+        Ok((all(sample), all(rate)))
     }
 
     /// How many records the pipeline brings; `None` if the server refuses it.
