@@ -14,5 +14,5 @@ pub use cql::{CqlType, MAX_TYPE_DEPTH, Udt};
 pub use cql_lexer::SchemaError;
 pub use number::{Decimal, Number, NumberRepr, NumberType};
 pub use problem::{Problem, ProblemKind};
-pub use schema::{Column, Order, Schema, Table};
+pub use schema::{Column, Order, Schema, Table, TableIndex};
 pub use value::{Timestamp, Value};

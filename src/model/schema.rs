@@ -2,7 +2,7 @@
 
 use super::cql::{CqlType, MAX_TYPE_DEPTH, TypeText, Udt};
 use super::cql_lexer::{Lexer, SchemaError, Token};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// The direction of a clustering column.
@@ -38,6 +38,23 @@ pub struct Table {
     pub partition_key: Vec<String>,
     /// Names and directions of the clustering columns.
     pub clustering: Vec<(String, Order)>,
+    /// Its options by name, as written, without blanks.
+    pub options: BTreeMap<String, String>,
+    /// Its secondary indexes.
+    pub indexes: Vec<TableIndex>,
+}
+
+/// A secondary index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TableIndex {
+    /// The name; empty if the text gives none.
+    pub name: String,
+    /// What it indexes, as written, without blanks: a column, or `values(column)`.
+    pub target: String,
+    /// The class of a custom index, without its package.
+    pub class: Option<String>,
+    /// Its options as written, without blanks.
+    pub options: String,
 }
 
 impl Table {
@@ -54,7 +71,7 @@ pub struct Schema {
 }
 
 impl Schema {
-    /// Reads what `cqlsh -e 'DESCRIBE …'` prints. Keyspace options, table options, indexes, views, functions, roles and
+    /// Reads what `cqlsh -e 'DESCRIBE …'` prints. Keyspace options, views, functions, roles and
     /// lines that are no CQL (cqlsh's warnings) are passed over; a changed table (`ALTER TABLE`, `ALTER TYPE`) is an
     /// error, since passing over it would give a wrong schema.
     pub fn parse(text: &str) -> Result<Schema, SchemaError> {
@@ -63,19 +80,31 @@ impl Schema {
             keyspace: String::new(),
             types: HashMap::new(),
             tables: Vec::new(),
+            indexes: Vec::new(),
         };
         while reader.statement()? {}
-        let Reader { types, tables, .. } = reader;
+        let Reader {
+            types,
+            tables,
+            mut indexes,
+            ..
+        } = reader;
         let mut resolver = Resolver {
             types: &types,
             done: HashMap::new(),
             open: Vec::new(),
             parts: HashMap::new(),
         };
-        let tables = tables
+        let mut tables = tables
             .into_iter()
             .map(|t| t.resolve(&mut resolver))
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<Vec<Table>, _>>()?;
+        for table in &mut tables {
+            let own = indexes.extract_if(.., |((keyspace, name), _)| {
+                *keyspace == table.keyspace && *name == table.name
+            });
+            table.indexes = own.map(|(_, index)| index).collect();
+        }
         Ok(Schema { tables })
     }
 
@@ -103,6 +132,7 @@ struct TableText {
     columns: Vec<(String, TypeText, bool)>,
     partition_key: Vec<String>,
     clustering: Vec<(String, Order)>,
+    options: BTreeMap<String, String>,
 }
 
 impl TableText {
@@ -121,6 +151,8 @@ impl TableText {
             columns,
             partition_key: self.partition_key,
             clustering: self.clustering,
+            options: self.options,
+            indexes: Vec::new(),
         })
     }
 }
@@ -205,6 +237,7 @@ struct Reader<'a> {
     keyspace: String,
     types: HashMap<TypeName, Vec<(String, TypeText)>>,
     tables: Vec<TableText>,
+    indexes: Vec<(TypeName, TableIndex)>,
 }
 
 impl Reader<'_> {
@@ -225,6 +258,11 @@ impl Reader<'_> {
                     self.table()?;
                 } else if self.lexer.accept_word("type")? {
                     self.user_type()?;
+                } else {
+                    self.lexer.accept_word("custom")?;
+                    if self.lexer.accept_word("index")? {
+                        self.index()?;
+                    }
                 }
                 self.finish()?;
             }
@@ -298,6 +336,7 @@ impl Reader<'_> {
             columns: Vec::new(),
             partition_key: Vec::new(),
             clustering: Vec::new(),
+            options: BTreeMap::new(),
         };
         self.lexer.expect(b'(')?;
         loop {
@@ -381,7 +420,7 @@ impl Reader<'_> {
         Ok(names)
     }
 
-    /// Reads the clustering order among the table's options, up to the semicolon.
+    /// Reads the table's options, up to the semicolon.
     fn options(&mut self, table: &mut TableText) -> Result<(), SchemaError> {
         loop {
             match self.lexer.peek()? {
@@ -411,6 +450,13 @@ impl Reader<'_> {
                     }
                     self.lexer.expect(b')')?;
                 }
+                Some(Token::Word(name)) => {
+                    self.lexer.next()?;
+                    if self.lexer.accept(b'=')? {
+                        let value = self.written()?;
+                        table.options.insert(name, value);
+                    }
+                }
                 Some(_) => {
                     self.lexer.next()?;
                 }
@@ -419,5 +465,6 @@ impl Reader<'_> {
     }
 }
 
+mod index;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 
 use super::class::{Class, Counts};
 use super::divergence::Divergence;
+use super::metadata::Metadata;
 use super::time::Expires;
 use crate::canon::{Absent, Equality, FieldOrder, Normalize, Numbers};
 use crate::pair::{Pair, Side};
@@ -77,6 +78,8 @@ pub struct CompareResult {
     pub ignored: Vec<IgnoredField>,
     /// Columns whose export cannot tell the truth.
     pub lossy: Vec<LossyExport>,
+    /// How indexes, options and schemas compare.
+    pub metadata: Metadata,
     /// What else the reader should know, in sentences.
     pub notices: Vec<String>,
 }

@@ -145,6 +145,20 @@ pub(crate) fn full() -> Report {
         cells: 12,
         how_to_fix: "export with `COPY … WITH DOUBLEPRECISION = 17`".into(),
     }];
+    orders.metadata.differences = vec![
+        MetadataDifference {
+            what: "index {\"created_at\":1}".into(),
+            stable: Some("{}".into()),
+            candidate: None,
+            changes_answers: false,
+        },
+        MetadataDifference {
+            what: "index {\"number\":1}".into(),
+            stable: Some("{\"unique\":true}".into()),
+            candidate: Some("{}".into()),
+            changes_answers: true,
+        },
+    ];
     orders.notices = vec!["the file has no final newline".into()];
     report.run.failures = Vec::new();
     judge(&mut report, &policy());
@@ -220,6 +234,10 @@ pub(crate) fn compare(name: &str) -> CompareResult {
             candidate: Some("a0".repeat(32)),
         },
         heat: vec![0; HEAT_RANGES],
+        metadata: Metadata {
+            compared: true,
+            differences: Vec::new(),
+        },
         ..CompareResult::default()
     }
 }

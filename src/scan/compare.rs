@@ -15,7 +15,7 @@ use crate::config::SideConfig;
 use crate::diff::Finding;
 use crate::digest::{Hasher, count_under, root};
 use crate::mapping::Compare;
-use crate::report::{Class, CompareResult, Counts, Divergence, FieldCount, Sample, State};
+use crate::report::{Class, CompareResult, Counts, Divergence, FieldCount, Metadata, Sample, State};
 use crate::store::{SortBudget, SortError, Sorter};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -33,6 +33,8 @@ pub struct Prepared {
     pub lanes: Pair<Lane>,
     /// Both sides' configuration.
     pub sides: Pair<SideConfig>,
+    /// How what stands beside the records compares.
+    pub metadata: Metadata,
 }
 
 /// What reconciling needs besides the tally.
@@ -166,6 +168,7 @@ pub(super) fn reconcile(
         tolerances: tolerances(&prepared.compare, tolerated),
         ignored: ignored(&prepared.compare, tally),
         lossy: lossy(prepared, tally),
+        metadata: prepared.metadata.clone(),
         notices: notices(prepared, tally),
     })
 }

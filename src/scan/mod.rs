@@ -11,6 +11,7 @@ mod judge;
 mod lane;
 mod layout;
 mod merge;
+mod metadata;
 mod pass;
 mod reconcile;
 mod session;

@@ -189,7 +189,9 @@ pub(super) fn notices(prepared: &Prepared, tally: &Tally) -> Vec<String> {
             ));
         }
         let lane = &prepared.lanes[side];
-        if lane.namespace.metadata.is_none() && lane.namespace.format == Format::Bson {
+        let other = &prepared.lanes[side.other()].namespace;
+        let comparable = lane.namespace.engine == other.engine;
+        if comparable && lane.namespace.metadata.is_none() && lane.namespace.format == Format::Bson {
             out.push(format!(
                 "{side}: no metadata.json beside the dump; indexes and options were not compared"
             ));

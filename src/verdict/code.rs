@@ -55,6 +55,8 @@ codes! {
     Divergence = "DIVERGENCE", NoGo;
     /// More confirmed divergences than the allowance covers.
     AllowanceExceeded = "ALLOWANCE_EXCEEDED", NoGo;
+    /// Indexes, options or schemas differ in what can change answers, and no allowance covers it.
+    MetadataDiffers = "METADATA_DIFFERS", NoGo;
     /// No compare was planned or run.
     NoCompares = "NO_COMPARES", Hold;
     /// A required compare has no result.
@@ -93,6 +95,10 @@ codes! {
     Allowed = "ALLOWED", Note;
     /// Differences that a tolerance covers.
     Tolerated = "TOLERATED", Note;
+    /// Indexes, options or schemas differ, and an allowance covers it.
+    MetadataAllowed = "METADATA_ALLOWED", Note;
+    /// Indexes, options or schemas differ in what changes no answer.
+    MetadataNoted = "METADATA_NOTED", Note;
     /// Fields that are not compared, by declaration.
     Ignored = "IGNORED", Note;
     /// A compare without records that the policy does not require.

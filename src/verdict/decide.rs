@@ -6,6 +6,7 @@
 
 use super::code::Code;
 use super::evidence::Evidence;
+use super::metadata::metadata;
 use super::policy::Policy;
 use super::reasons::Reasons;
 use super::rules::{age, completeness, declarations, divergences, presence, too_old_at, trust};
@@ -31,11 +32,25 @@ pub fn decide(evidence: &Evidence, policy: &Policy, now: Timestamp) -> Verdict {
             );
         }
     }
+    for allowance in &policy.metadata {
+        if allowance
+            .expires
+            .as_ref()
+            .is_some_and(|expires| expires.passed(now))
+        {
+            let what = &allowance.what;
+            reasons.add(
+                Code::AllowanceExpired,
+                format!("the allowance for {what} has ended"),
+            );
+        }
+    }
     let mut compares = Vec::with_capacity(evidence.compares.len());
     for (index, compare) in evidence.compares.iter().enumerate() {
         let mut about = reasons.about(compare, index);
         completeness(compare, policy, &mut about);
         declarations(compare, now, &mut about);
+        metadata(compare, policy, now, &mut about);
         let allowances = divergences(compare, policy, now, &mut about);
         compares.push(CompareVerdict {
             name: compare.name.clone(),
@@ -98,8 +113,13 @@ fn expires_at(evidence: &Evidence, policy: &Policy, compares: &[CompareVerdict])
         .allowances
         .iter()
         .filter_map(|allowance| allowance.expires.as_ref());
+    let metadata = policy
+        .metadata
+        .iter()
+        .filter_map(|allowance| allowance.expires.as_ref());
     declared
         .chain(allowed)
+        .chain(metadata)
         .map(|expires| expires.at())
         .chain([too_old])
         .min()

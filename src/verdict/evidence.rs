@@ -2,8 +2,8 @@
 
 use crate::pair::Pair;
 use crate::report::{
-    AuditResult, CompareRun, Counts, Coverage, Failure, IgnoredField, LossyExport, Outcome, RunFacts,
-    StoreIdentity, ToleranceUsed, result_digest,
+    AuditResult, CompareRun, Counts, Coverage, Failure, IgnoredField, LossyExport, Metadata, Outcome,
+    RunFacts, StoreIdentity, ToleranceUsed, result_digest,
 };
 use jiff::Timestamp;
 
@@ -61,6 +61,8 @@ pub struct CompareEvidence {
     pub tolerances: Vec<ToleranceUsed>,
     /// Columns whose export cannot tell the truth.
     pub lossy: Vec<LossyExport>,
+    /// How indexes, options and schemas compare.
+    pub metadata: Metadata,
 }
 
 impl Evidence {
@@ -97,6 +99,7 @@ impl Evidence {
                     ignored: compare.ignored.clone(),
                     tolerances: compare.tolerances.clone(),
                     lossy: compare.lossy.clone(),
+                    metadata: compare.metadata.clone(),
                 })
                 .collect(),
         }

@@ -1,5 +1,6 @@
 //! The policy: what a verdict requires and what it allows. TOML; what a file does not say stays strict.
 
+use super::metadata::MetadataAllowance;
 use crate::report::{Class, Expires};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,8 @@ pub struct Policy {
     pub unread: u64,
     /// Divergences that somebody accepts.
     pub allowances: Vec<Allowance>,
+    /// Differences of indexes, options and schemas that somebody accepts.
+    pub metadata: Vec<MetadataAllowance>,
 }
 
 /// Which compares a GO needs.
@@ -94,6 +97,8 @@ struct PolicyFile {
     coverage: CoverageTable,
     #[serde(default, rename = "allowance")]
     allowances: Vec<Allowance>,
+    #[serde(default)]
+    metadata: Vec<MetadataAllowance>,
 }
 
 #[derive(Deserialize)]
@@ -140,9 +145,18 @@ struct AllowanceEntry {
 /// TOML has dates of its own; quoted ones are as good.
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "expected a day such as \"2026-12-31\"")]
-enum ExpiresEntry {
+pub(super) enum ExpiresEntry {
     Text(String),
     Native(toml::value::Datetime),
+}
+
+impl ExpiresEntry {
+    pub(super) fn read(self) -> Result<Expires, String> {
+        match self {
+            ExpiresEntry::Text(text) => Expires::parse(&text),
+            ExpiresEntry::Native(date) => Expires::parse(&date.to_string()),
+        }
+    }
 }
 
 impl TryFrom<String> for MaxAge {
@@ -212,11 +226,7 @@ impl TryFrom<AllowanceEntry> for Allowance {
                 "an allowance needs a `reason` that says why the divergences are accepted".to_owned(),
             );
         }
-        let expires = match expires {
-            Some(ExpiresEntry::Text(text)) => Some(Expires::parse(&text)?),
-            Some(ExpiresEntry::Native(date)) => Some(Expires::parse(&date.to_string())?),
-            None => None,
-        };
+        let expires = expires.map(ExpiresEntry::read).transpose()?;
         Ok(Allowance {
             class,
             compare,
@@ -255,6 +265,7 @@ impl Policy {
                 .expect("the compiled-in policy says leaves_ppm"),
             unread: file.coverage.unread.expect("the compiled-in policy says unread"),
             allowances: file.allowances,
+            metadata: file.metadata,
         }
     }
 
@@ -268,6 +279,7 @@ impl Policy {
             max_age,
             coverage,
             allowances,
+            metadata,
         } = read(file, text)?;
         let at_key = |key: &str, message: String| {
             let line = text
@@ -308,6 +320,7 @@ impl Policy {
             leaves_ppm: coverage.leaves_ppm.unwrap_or(strict.leaves_ppm),
             unread: coverage.unread.unwrap_or(strict.unread),
             allowances,
+            metadata,
         })
     }
 

@@ -38,6 +38,22 @@ impl Code {
                  the last run: growth means the cause is still at work. Treat it as a divergence; raise the allowance \
                  only if the accepted cause explains all of them."
             }
+            Code::MetadataDiffers => {
+                "The records aside, the two stores are not made alike: an index that is unique or lets documents expire, a \
+                 validator, a collation, a column's type, a time to live. The candidate would refuse, keep or answer something \
+                 that the stable store would not. The compare's section `metadata` has both values. Bring the candidate in line, \
+                 or accept the difference in the policy by `[[metadata]]` with a reason. Columns that a rule of the mapping \
+                 names are taken as they are."
+            }
+            Code::MetadataAllowed => {
+                "Indexes, options or schemas differ in what can change answers, and a `[[metadata]]` allowance of the policy \
+                 covers it. Look at the allowance's reason and owner now and then. Nothing to do."
+            }
+            Code::MetadataNoted => {
+                "Indexes, options or schemas differ in what costs time or space and changes no answer, such as an index that \
+                 only one side has. The compare's section `metadata` has both values. Make the index before the switch if the \
+                 candidate is to be as fast."
+            }
             Code::NoCompares => {
                 "Nothing was compared, and nothing proves nothing. Look at the configuration: it names no compare, or \
                  none of its namespaces was found. Name at least one compare and run again."

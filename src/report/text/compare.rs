@@ -46,6 +46,7 @@ pub(super) fn render(compare: &CompareResult, divergences: usize, page: &mut Pag
         );
         page.styled_item(page::YELLOW, "lossy export", &text)?;
     }
+    metadata(compare, page)?;
     for notice in &compare.notices {
         page.item("notice", notice)?;
     }
@@ -55,6 +56,23 @@ pub(super) fn render(compare: &CompareResult, divergences: usize, page: &mut Pag
         page.item("where", &strip)?;
     }
     sample(compare, divergences, page)
+}
+
+fn metadata(compare: &CompareResult, page: &mut Page<'_>) -> io::Result<()> {
+    if compare.metadata.compared && compare.metadata.differences.is_empty() {
+        return page.item("metadata", "indexes, options and schema are the same");
+    }
+    for difference in &compare.metadata.differences {
+        let style = match difference.changes_answers {
+            true => page::RED,
+            false => page::PLAIN,
+        };
+        let [stable, candidate] =
+            [&difference.stable, &difference.candidate].map(|text| text.as_deref().unwrap_or("(not there)"));
+        let text = format!("{}: stable {stable}, candidate {candidate}", difference.what);
+        page.styled_item(style, "metadata", &text)?;
+    }
+    Ok(())
 }
 
 fn coverage(compare: &CompareResult, page: &mut Page<'_>) -> io::Result<()> {

@@ -9,6 +9,7 @@ use crate::scan::compare::Prepared;
 use crate::scan::compile::{compile, equality_for};
 use crate::scan::lane::Lane;
 use crate::scan::layout::layout;
+use crate::scan::metadata;
 use crate::source::{Record, Source};
 use crate::{Pair, Side};
 use std::sync::Arc;
@@ -79,6 +80,13 @@ pub(super) fn prepare(
         let found = layout(&sources[side], &namespaces[side], &config.sides[side]);
         found.map_err(|message| SessionError::Layout { side, message })
     })?;
+    let metadata = metadata::compare(
+        &compare,
+        sources.as_ref(),
+        namespaces.as_ref(),
+        config.sides.as_ref(),
+    )
+    .map_err(SessionError::Usage)?;
     let inputs = namespaces.as_ref().zip(layouts.as_ref().map(Option::as_ref));
     let lanes = Pair::try_from_fn(|side| {
         let projection = compile(&compare, side, inputs, equality, hasher).map_err(SessionError::Usage)?;
@@ -96,6 +104,7 @@ pub(super) fn prepare(
         equality,
         lanes,
         sides: config.sides.clone(),
+        metadata,
     })
 }
 

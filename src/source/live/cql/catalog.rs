@@ -4,6 +4,7 @@ use super::ddl::{self, ColumnRow};
 use super::{CqlStore, failure};
 use crate::model::{CqlType, Schema, Table};
 use crate::source::{Failure, SourceError};
+use futures_util::future::{join, try_join5};
 use scylla::cluster::Node;
 use scylla::deserialize::row::DeserializeRow;
 use scylla::policies::load_balancing::{NodeIdentifier, SingleTargetLoadBalancingPolicy};
@@ -88,11 +89,17 @@ impl CqlStore {
                 advice: format!("there are: {}", keyspaces.join(", ")),
             });
         }
-        let types = self.types().await?;
-        let views = self.views().await?;
-        let sizes = self.sizes().await;
+        let asked = try_join5(
+            self.types(),
+            self.views(),
+            self.columns(),
+            self.options(),
+            self.indexes(),
+        );
+        let (asked, sizes) = join(asked, self.sizes()).await;
+        let (types, views, columns, options, indexes) = asked?;
         let mut tables = Vec::new();
-        for ((keyspace, name), mut columns) in self.columns().await? {
+        for ((keyspace, name), mut columns) in columns {
             if !keyspaces.contains(&keyspace) {
                 continue;
             }
@@ -103,7 +110,11 @@ impl CqlStore {
             };
             let estimated_bytes = sizes.as_ref().and_then(|sizes| sizes.get(&key).copied());
             let types = types.get(&key.0).map_or("", String::as_str);
-            tables.push(self.table(types, &key, &mut columns, kind, estimated_bytes)?);
+            let more = ddl::More {
+                options: options.get(&key).copied(),
+                indexes: indexes.get(&key).map_or(&[], Vec::as_slice),
+            };
+            tables.push(self.table(types, &key, &mut columns, &more, kind, estimated_bytes)?);
         }
         Ok(tables)
     }
@@ -113,10 +124,11 @@ impl CqlStore {
         types: &str,
         (keyspace, name): &(String, String),
         columns: &mut Vec<ColumnRow>,
+        more: &ddl::More<'_>,
         kind: TableKind,
         estimated_bytes: Option<u64>,
     ) -> Result<LiveTable, SourceError> {
-        let ddl = format!("{types}{}", ddl::table(keyspace, name, columns));
+        let ddl = format!("{types}{}", ddl::table(keyspace, name, columns, more));
         let not_understood = |problem: String| {
             self.failed(
                 format!("read the schema of {keyspace}.{name}"),
@@ -177,6 +189,30 @@ impl CqlStore {
             columns.entry((keyspace, table)).or_default().push(row);
         }
         Ok(columns)
+    }
+
+    /// Seconds after which rows expire by default, and those for which deletions are remembered. Views have none of their own.
+    async fn options(&self) -> Result<Named<(i32, i32)>, SourceError> {
+        type Row = (String, String, Option<i32>, Option<i32>);
+        let text = "SELECT keyspace_name, table_name, default_time_to_live, gc_grace_seconds FROM system_schema.tables";
+        let rows = self.system::<Row>(text).await?.into_iter();
+        Ok(rows
+            .filter_map(|(keyspace, table, ttl, grace)| Some(((keyspace, table), (ttl?, grace?))))
+            .collect())
+    }
+
+    /// Secondary indexes: the name of each, and its options, among them its class and what it indexes.
+    async fn indexes(&self) -> Result<Named<Vec<ddl::IndexRow>>, SourceError> {
+        type Row = (String, String, String, BTreeMap<String, String>);
+        let text = "SELECT keyspace_name, table_name, index_name, options FROM system_schema.indexes";
+        let mut indexes: Named<Vec<ddl::IndexRow>> = BTreeMap::new();
+        for (keyspace, table, name, options) in self.system::<Row>(text).await? {
+            indexes
+                .entry((keyspace, table))
+                .or_default()
+                .push((name, options));
+        }
+        Ok(indexes)
     }
 
     /// Views, and the tables that they are of.

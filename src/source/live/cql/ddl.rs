@@ -1,6 +1,7 @@
 //! Tables and types as CQL, from the rows of `system_schema`.
 
 use super::catalog::quoted;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// A row of `system_schema.columns`.
@@ -15,6 +16,18 @@ pub(super) struct ColumnRow {
     pub position: i32,
     /// The type, as CQL.
     pub ty: String,
+}
+
+/// An index's name, and its options.
+pub(super) type IndexRow = (String, BTreeMap<String, String>);
+
+/// What a table has besides its columns.
+#[derive(Debug, Default)]
+pub(super) struct More<'a> {
+    /// Default time to live and grace of deletions, in seconds.
+    pub options: Option<(i32, i32)>,
+    /// Its secondary indexes.
+    pub indexes: &'a [IndexRow],
 }
 
 impl ColumnRow {
@@ -43,7 +56,7 @@ pub(super) fn user_type(keyspace: &str, name: &str, fields: &[(String, String)])
 }
 
 /// `CREATE TABLE`. A materialised view is written as the table that it is to its readers.
-pub(super) fn table(keyspace: &str, name: &str, columns: &mut Vec<ColumnRow>) -> String {
+pub(super) fn table(keyspace: &str, name: &str, columns: &mut Vec<ColumnRow>, more: &More<'_>) -> String {
     // What compact storage shows of a table without values.
     columns.retain(|c| c.ty != "empty");
     columns.sort_by(|a, b| a.rank().cmp(&b.rank()));
@@ -66,11 +79,45 @@ pub(super) fn table(keyspace: &str, name: &str, columns: &mut Vec<ColumnRow>) ->
     let orders: Vec<String> = orders
         .map(|c| format!("{} {}", name_of(&c.name), c.order.to_uppercase()))
         .collect();
+    let mut options = Vec::new();
     if !orders.is_empty() {
-        let _ = write!(text, " WITH CLUSTERING ORDER BY ({})", orders.join(", "));
+        options.push(format!("CLUSTERING ORDER BY ({})", orders.join(", ")));
+    }
+    if let Some((ttl, grace)) = more.options {
+        options.push(format!("default_time_to_live = {ttl}"));
+        options.push(format!("gc_grace_seconds = {grace}"));
+    }
+    if !options.is_empty() {
+        let _ = write!(text, " WITH {}", options.join("\n    AND "));
     }
     text.push_str(";\n");
+    for row in more.indexes {
+        text.push_str(&index(keyspace, name, row));
+    }
     text
+}
+
+/// `CREATE INDEX`.
+fn index(keyspace: &str, table: &str, (name, options): &IndexRow) -> String {
+    let target = options.get("target").map_or("", String::as_str);
+    let on = format!(
+        "{} ON {}.{} ({target})",
+        name_of(name),
+        name_of(keyspace),
+        name_of(table)
+    );
+    let Some(class) = options.get("class_name") else {
+        return format!("CREATE INDEX {on};\n");
+    };
+    let text = |text: &String| format!("'{}'", text.replace('\'', "''"));
+    let own = ["target", "class_name"];
+    let options = options.iter().filter(|(name, _)| !own.contains(&name.as_str()));
+    let options = options.map(|(name, value)| format!("{}: {}", text(name), text(value)));
+    let options = match options.collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => none,
+        some => format!(" WITH OPTIONS = {{{some}}}"),
+    };
+    format!("CREATE CUSTOM INDEX {on} USING {}{options};\n", text(class))
 }
 
 /// A name in quotes, unless it is a plain word that means nothing in CQL.
@@ -182,7 +229,19 @@ mod tests {
             "Pl ace",
             &[("city".into(), "text".into()), ("order".into(), "int".into())],
         );
-        let text = format!("{ty}\n{}", table("k", "T", &mut columns));
+        let sai = [
+            ("target", "\"Weird \"\"name\"\"\""),
+            ("class_name", "sai"),
+            ("similarity", "it's"),
+        ];
+        let sai = sai.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let plain = [("target".to_owned(), "values(primary)".to_owned())];
+        let indexes = [("x".to_owned(), sai.into()), ("Y".to_owned(), plain.into())];
+        let more = More {
+            options: Some((60, 5)),
+            indexes: &indexes,
+        };
+        let text = format!("{ty}\n{}", table("k", "T", &mut columns, &more));
         let schema = Schema::parse(&text).unwrap_or_else(|e| panic!("{e:?}\n{text}"));
         let table = schema.table(Some("k"), "T").unwrap();
         let names: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).collect();
@@ -196,6 +255,21 @@ mod tests {
             ["c", "Weird \"name\""]
         );
         assert!(table.clustering.iter().all(|c| c.1 == crate::model::Order::Desc));
+        assert_eq!(table.options["default_time_to_live"], "60");
+        assert_eq!(table.options["gc_grace_seconds"], "5");
+        let made: Vec<_> = table
+            .indexes
+            .iter()
+            .map(|i| (&*i.name, &*i.target, &*i.options))
+            .collect();
+        let target = "\"Weird \"\"name\"\"\"";
+        assert_eq!(
+            made,
+            [
+                ("x", target, "{'similarity':'it''s'}"),
+                ("Y", "values(primary)", "")
+            ]
+        );
         assert!(table.column("static").unwrap().is_static && !table.column("v").unwrap().is_static);
     }
 }
