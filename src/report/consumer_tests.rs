@@ -113,6 +113,22 @@ struct Compare {
     allowances: Vec<Value>,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Metadata {
+    compared: bool,
+    differences: Vec<MetadataDifference>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MetadataDifference {
+    what: String,
+    stable: Option<String>,
+    candidate: Option<String>,
+    changes_answers: bool,
+}
+
 fn sample(name: &str) -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("fixtures/reports")
@@ -221,4 +237,21 @@ fn a_gate_reads_the_verdicts_and_their_references() {
         let declared = [&orders.suppressions, &orders.tolerances, &orders.allowances].map(|list| list.len());
         assert_eq!(declared, if name == "full" { [1, 1, 1] } else { [0, 0, 0] });
     }
+}
+
+#[test]
+fn a_dashboard_reads_how_indexes_and_options_differ() {
+    let report: Value = serde_json::from_str(&sample("full.json.golden")).unwrap();
+    let section = report.pointer("/result/compares/0/metadata").unwrap();
+    let metadata: Metadata = serde_json::from_value(section.clone()).unwrap();
+    assert!(metadata.compared);
+    let weighty: Vec<_> = metadata
+        .differences
+        .iter()
+        .filter(|d| d.changes_answers)
+        .collect();
+    assert_eq!(weighty.len(), 1);
+    assert_eq!(weighty[0].what, "index {\"number\":1}");
+    assert_eq!(weighty[0].stable.as_deref(), Some("{\"unique\":true}"));
+    assert_eq!(metadata.differences[0].candidate, None);
 }

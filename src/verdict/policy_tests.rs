@@ -39,6 +39,7 @@ fn the_example_in_the_default_file_is_valid() {
     let policy = Policy::parse("p", &text).unwrap();
     assert_eq!(policy.allowances[0].class, Class::Changed);
     assert_eq!(policy.allowances[0].limit, Limit::Count(12));
+    assert_eq!(policy.metadata[0].what, r#"index {"email":1}"#);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 use super::*;
 use crate::report::sample::{self, now};
 use crate::report::{
-    Class, Counts, Expires, Failure, FailureKind, IgnoredField, LossyExport, Outcome, State, ToleranceUsed,
-    Unread,
+    Class, Counts, Expires, Failure, FailureKind, IgnoredField, LossyExport, MetadataDifference, Outcome,
+    State, ToleranceUsed, Unread,
 };
 use crate::{Pair, Side};
 
@@ -285,4 +285,39 @@ fn an_empty_compare_is_a_note_only_where_it_is_not_required() {
         p.required = Required::Names(["archive".into()].into());
     });
     assert_eq!(nothing.0, Decision::Hold);
+}
+
+#[test]
+fn metadata_that_can_change_answers_is_no_go_unless_it_is_allowed() {
+    let differ = |e: &mut Evidence, changes_answers| {
+        orders(e).metadata.differences = vec![MetadataDifference {
+            what: "option validator".into(),
+            stable: Some("{}".into()),
+            candidate: None,
+            changes_answers,
+        }];
+    };
+    let differs = (Decision::NoGo, vec![Code::MetadataDiffers]);
+    assert_eq!(judged(|e, _| differ(e, true)), differs);
+    assert_eq!(judged(|e, _| differ(e, false)), (Decision::Go, vec![]));
+    let under = |allowance: &str| {
+        let text = format!("[[metadata]]\nwhat = \"option validator\"\nreason = \"known\"\n{allowance}");
+        let allowed = Policy::parse("p", &text).unwrap();
+        judged(|e, policy| {
+            differ(e, true);
+            *policy = allowed;
+        })
+    };
+    assert_eq!(under(""), (Decision::Go, vec![]));
+    assert_eq!(under("compare = \"orders\""), (Decision::Go, vec![]));
+    assert_eq!(under("compare = \"others\""), differs);
+    let ended = under("expires = \"2026-01-01\"");
+    assert_eq!(
+        ended,
+        (
+            Decision::NoGo,
+            vec![Code::MetadataDiffers, Code::AllowanceExpired]
+        )
+    );
+    assert!(Policy::parse("p", "[[metadata]]\nwhat = \"x\"\nreason = \" \"").is_err());
 }

@@ -126,3 +126,65 @@ fn steps_come_to_the_same() {
     );
     merged.expect(20).says(&["neu.new is in candidate only"]);
 }
+
+#[test]
+fn indexes_and_options_of_dumps_are_compared() {
+    let dir = stores("[namespaces]\ninclude = [\"a\"]\n");
+    let write = |side: &str, indexes: &str, options: &str| {
+        let id = r#"{"v":2,"key":{"_id":1},"name":"_id_"}"#;
+        let text = format!(
+            r#"{{"options":{{{options}}},"indexes":[{id}{indexes}],"collectionName":"a","type":"collection"}}"#
+        );
+        put(dir.path().join(side).join("a.metadata.json"), text);
+    };
+    let (plain, unique) = (
+        r#",{"v":2,"key":{"v":1},"name":"v_1"}"#,
+        r#",{"v":2,"key":{"v":1},"name":"v_1","unique":true}"#,
+    );
+    let audit = |more: &[&str]| {
+        drop(std::fs::remove_dir_all(dir.path().join("run")));
+        audit(dir.path(), more)
+    };
+    write("s/shop", unique, "");
+    write("c/neu", unique, "");
+    audit(&[])
+        .expect(0)
+        .says(&["indexes, options and schema are the same"]);
+    write("s/shop", "", "");
+    write("c/neu", plain, "");
+    audit(&[]).expect(0).says(&["METADATA_NOTED", "index {\"v\":1}"]);
+    write("s/shop", unique, r#""validator":{"v":{"$gte":0}}"#);
+    let said = audit(&[]).expect(10);
+    said.says(&[
+        "METADATA_DIFFERS",
+        "option validator",
+        "stable {\"unique\":true}, candidate {}",
+    ]);
+    let report = report(dir.path());
+    let compare = &report["result"]["compares"][0];
+    assert_eq!(compare["roots"]["stable"], compare["roots"]["candidate"]);
+    assert_eq!(compare["metadata"]["differences"].as_array().unwrap().len(), 2);
+    let policy = "[[metadata]]\nwhat = 'index {\"v\":1}'\nreason = \"r\"\n\
+                  [[metadata]]\nwhat = \"option validator\"\ncompare = \"a\"\nreason = \"r\"\n";
+    put(dir.path().join("policy.toml"), policy);
+    let file = dir.path().join("policy.toml").display().to_string();
+    audit(&["--policy", &file]).expect(0).says(&["METADATA_ALLOWED"]);
+}
+
+#[test]
+fn tables_of_exports_are_compared_by_their_schemas() {
+    let dir = temp();
+    let write = |side: &str, schema: &str| {
+        put(dir.path().join(side).join("t.csv"), "id,v\n1,2\n");
+        put(dir.path().join(side).join("schema.cql"), schema);
+    };
+    let table = "CREATE TABLE k.t (id int PRIMARY KEY, v int) WITH default_time_to_live = 0;";
+    write("s", table);
+    write("c", &table.replace("= 0", "= 60"));
+    let text = "[stable]\nlocation = \"s\"\n[candidate]\nlocation = \"c\"\n\
+                [[compare]]\nname = \"t\"\nstable = \"t\"\ncandidate = \"t\"\n";
+    put(dir.path().join("assay.toml"), text);
+    audit(dir.path(), &[])
+        .expect(10)
+        .says(&["option default_time_to_live: stable 0, candidate 60"]);
+}

@@ -1,9 +1,11 @@
 //! MongoDB against a server that speaks its protocol: clean, and with planted drift.
 
 use super::audit;
-use super::shop::fill;
+use super::shop::{candidate as candidate_at, fill};
 use crate::support::{self, block_on};
+use mongodb::IndexModel;
 use mongodb::bson::{RawDocumentBuf, doc};
+use mongodb::options::IndexOptions;
 use std::collections::BTreeSet;
 
 fn order(id: i32, total: i32) -> RawDocumentBuf {
@@ -59,4 +61,104 @@ fn mongodb_against_a_compatible_server() {
         assert_eq!(ran.verdict(), "NO_GO");
         assert_eq!(ran.roots()[0].0, clean[0].0, "stable has not moved");
     }
+}
+
+/// What differs beside the records, and whether it can change answers.
+fn metadata(ran: &super::Ran) -> Vec<(String, bool)> {
+    let report = ran.report();
+    let metadata = &report["result"]["compares"][0]["metadata"];
+    assert_eq!(metadata["compared"], true, "{}", ran.said);
+    let differences = metadata["differences"].as_array().unwrap().iter();
+    differences
+        .map(|d| {
+            (
+                d["what"].as_str().unwrap().to_owned(),
+                d["changes_answers"] == true,
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn indexes_of_live_collections_are_compared() {
+    let (Some(one), Some(two)) = (support::mongodb(), support::mongodb_2()) else {
+        return;
+    };
+    let (stable, candidate) = (one.database("meta"), two.database("meta"));
+    let config = format!(
+        "[stable]\nlocation = \"{}\"\n[candidate]\nlocation = \"{}\"\n[settle]\ndelay_seconds = 0.1\n\
+         [[compare]]\nname = \"orders\"\nstable = \"{}.orders\"\ncandidate = \"{}.orders\"\n",
+        stable.uri(),
+        candidate.uri(),
+        stable.name(),
+        candidate.name()
+    );
+    let index = |unique| {
+        let options = IndexOptions::builder().unique(unique).build();
+        IndexModel::builder()
+            .keys(doc! { "name": 1 })
+            .options(options)
+            .build()
+    };
+    let orders: Vec<RawDocumentBuf> = (0..20).map(|id| order(id, id)).collect();
+    block_on(async {
+        for database in [&stable, &candidate] {
+            fill(&database.open().await, "orders", &orders).await;
+        }
+        let collection = stable.open().await.collection::<RawDocumentBuf>("orders");
+        collection.create_index(index(true)).await.unwrap();
+    });
+    let ran = audit(&config, &[]);
+    assert_eq!(ran.verdict(), "NO_GO", "{}", ran.said);
+    assert_eq!(metadata(&ran), [(r#"index {"name":1}"#.to_owned(), true)]);
+    block_on(async {
+        let collection = candidate.open().await.collection::<RawDocumentBuf>("orders");
+        collection.create_index(index(true)).await.unwrap();
+    });
+    let ran = audit(&config, &[]);
+    assert_eq!(ran.verdict(), "GO", "{}", ran.said);
+    assert_eq!(metadata(&ran), []);
+}
+
+#[test]
+fn tables_of_live_keyspaces_are_compared() {
+    let Some(cql) = support::cql() else { return };
+    let (one, two) = (cql.keyspace("meta"), cql.keyspace("meta"));
+    let execute = |statement: String| {
+        block_on(async {
+            let session = cql.session().await.unwrap();
+            let done = session.query_unpaged(statement.as_str(), ()).await;
+            done.unwrap_or_else(|e| panic!("{statement}: {e}"));
+        });
+    };
+    for name in [one.name(), two.name()] {
+        execute(format!(
+            "CREATE TABLE {name}.t (a int, b int, v text, PRIMARY KEY (a, b))"
+        ));
+        execute(format!("INSERT INTO {name}.t (a, b, v) VALUES (1, 2, 'x')"));
+    }
+    let config = format!(
+        "[stable]\n{}[candidate]\n{}[settle]\ndelay_seconds = 0.1\n\
+         [[compare]]\nname = \"t\"\nstable = \"{}.t\"\ncandidate = \"{}.t\"\n",
+        candidate_at(cql, one.name()).replace("[candidate", "[stable"),
+        candidate_at(cql, two.name()),
+        one.name(),
+        two.name()
+    );
+    let ran = audit(&config, &[]);
+    assert_eq!(
+        (ran.verdict().as_str(), metadata(&ran)),
+        ("GO", Vec::new()),
+        "{}",
+        ran.said
+    );
+    execute(format!("CREATE INDEX by_v ON {}.t (v)", one.name()));
+    execute(format!(
+        "ALTER TABLE {}.t WITH default_time_to_live = 3600",
+        two.name()
+    ));
+    let ran = audit(&config, &[]);
+    assert_eq!(ran.verdict(), "NO_GO", "{}", ran.said);
+    let expected = ["index on v", "option default_time_to_live"].map(|what| (what.to_owned(), true));
+    assert_eq!(metadata(&ran), expected);
 }
