@@ -5,6 +5,7 @@ mod cluster;
 mod orders;
 mod settle;
 mod shop;
+mod start;
 mod trouble;
 
 use serde_json::Value;
