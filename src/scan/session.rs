@@ -4,6 +4,7 @@ mod conclude;
 mod discover;
 mod error;
 mod prepare;
+mod together;
 mod work;
 
 use super::compare::{Means, Prepared};
@@ -61,7 +62,7 @@ impl Session {
         choices: &Choices,
         spool: &Path,
     ) -> Result<Session, SessionError> {
-        let sources = Pair::try_from_fn(|side| {
+        let sources = together::both(|side| {
             let side_config = &config.sides[side];
             let options = opening(side_config).map_err(|m| SessionError::Usage(format!("{side}: {m}")))?;
             Source::open(&side_config.location, &options, spool)

@@ -1,6 +1,7 @@
 //! From a configuration to compares that can be read: what belongs together, compiled mappings, slices.
 
 use super::SessionError;
+use super::together::both;
 use crate::config::Config;
 use crate::digest::Hasher;
 use crate::mapping::Compare;
@@ -112,7 +113,7 @@ pub(super) fn prepare(
 pub(super) fn planned(prepared: &Prepared, again: Option<&Plan>) -> Result<PlannedCompare, SessionError> {
     let name = &prepared.compare.name;
     let before = again.and_then(|plan| plan.compares.iter().find(|c| c.name == *name));
-    let inputs = Pair::try_from_fn(|side| {
+    let inputs = both(|side| {
         let lane = &prepared.lanes[side];
         let mut input = Input {
             location: prepared.sides[side].location.clone(),

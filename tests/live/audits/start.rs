@@ -29,9 +29,7 @@ fn timed(what: &str, sides: &str, compare: &str) {
 }
 
 fn compare(stable: &str, candidate: &str) -> String {
-    format!(
-        "[[compare]]\nname = \"t\"\nstable = \"{stable}.t\"\ncandidate = \"{candidate}.t\"\n"
-    )
+    format!("[[compare]]\nname = \"t\"\nstable = \"{stable}.t\"\ncandidate = \"{candidate}.t\"\n")
 }
 
 #[test]
@@ -52,7 +50,11 @@ fn a_thousand_documents_are_judged_soon() {
         stable.uri(),
         other.uri()
     );
-    timed("two MongoDB servers", &sides, &compare(stable.name(), other.name()));
+    timed(
+        "two MongoDB servers",
+        &sides,
+        &compare(stable.name(), other.name()),
+    );
 }
 
 #[test]
@@ -73,5 +75,9 @@ fn a_thousand_rows_are_judged_soon() {
         candidate(cql, stable.name()).replace("[candidate", "[stable"),
         candidate(cql, other.name())
     );
-    timed("two Cassandra keyspaces", &sides, &compare(stable.name(), other.name()));
+    timed(
+        "two Cassandra keyspaces",
+        &sides,
+        &compare(stable.name(), other.name()),
+    );
 }

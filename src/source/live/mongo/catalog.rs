@@ -2,9 +2,13 @@
 
 use super::{MongoStore, literal};
 use crate::source::SourceError;
-use futures_util::TryStreamExt;
+use futures_util::future::join;
+use futures_util::stream::{self, StreamExt, TryStreamExt};
 use mongodb::bson::{Bson, Document, doc, spec::BinarySubtype};
 use std::future::IntoFuture;
+
+/// Collections that are described at the same time.
+const AT_ONCE: usize = 8;
 
 /// What kind of collection it is, as far as reading it differs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,9 +64,12 @@ impl MongoStore {
         };
         let mut collections = Vec::new();
         for database in databases {
-            for listed in self.list(&database, doc! {}).await? {
-                collections.push(self.describe(&database, &listed).await?);
-            }
+            let listed = self.list(&database, doc! {}).await?;
+            let database = &database;
+            let described =
+                stream::iter(listed).map(|listed| async move { self.describe(database, &listed).await });
+            let described = described.buffered(AT_ONCE).try_collect::<Vec<_>>().await?;
+            collections.extend(described);
         }
         collections.sort_by(|a, b| a.namespace.cmp(&b.namespace));
         Ok(collections)
@@ -122,10 +129,10 @@ impl MongoStore {
         let is_view = matches!(kind, CollectionKind::View | CollectionKind::TimeSeries);
         let (indexes, stats) = match is_view {
             true => (Vec::new(), None),
-            false => (
-                self.indexes(database, name).await?,
-                self.stats(database, name).await,
-            ),
+            false => {
+                let (indexes, stats) = join(self.indexes(database, name), self.stats(database, name)).await;
+                (indexes?, stats)
+            }
         };
         let namespace = format!("{database}.{name}");
         let metadata = literal::document_text(&metadata(listed, indexes));
