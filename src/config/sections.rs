@@ -65,6 +65,8 @@ pub struct LiveConfig {
     pub page: Option<u32>,
     /// Seconds that one answer may take.
     pub timeout_seconds: Option<f64>,
+    /// Seconds for which a request that fails is repeated; 60 if not given.
+    pub retry_seconds: Option<f64>,
     /// Requests under way at once, at most.
     pub in_flight: Option<usize>,
     /// Bytes of records a second, at most.

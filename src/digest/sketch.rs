@@ -122,10 +122,21 @@ pub struct Peeled {
     pub complete: bool,
 }
 
-/// The sketch: a fixed number of 64-byte cells.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Cells that are made together, when the first of them is needed: a page.
+const BLOCK: usize = 64;
+
+/// The sketch: a fixed number of 64-byte cells. Where few items meet, most of them are never made.
+#[derive(Clone, Debug)]
 pub struct Sketch {
-    cells: Vec<Cell>,
+    blocks: Vec<Option<Box<[Cell; BLOCK]>>>,
+    cells: usize,
+}
+
+/// Equal if all cells are.
+impl PartialEq for Sketch {
+    fn eq(&self, other: &Sketch) -> bool {
+        self.iter().eq(other.iter())
+    }
 }
 
 #[inline]
@@ -160,31 +171,46 @@ impl Sketch {
     pub fn new(cells: usize) -> Sketch {
         let cells = cells.max(Sketch::MIN_CELLS).next_multiple_of(PARTS);
         Sketch {
-            cells: vec![Cell::default(); cells],
+            blocks: vec![None; cells.div_ceil(BLOCK)],
+            cells,
         }
     }
 
     /// Number of cells.
     pub fn cells(&self) -> usize {
-        self.cells.len()
+        self.cells
+    }
+
+    fn cell(&self, at: usize) -> Cell {
+        let block = self.blocks[at / BLOCK].as_deref();
+        block.map_or(Cell::default(), |block| block[at % BLOCK])
+    }
+
+    fn cell_mut(&mut self, at: usize) -> &mut Cell {
+        let block = &mut self.blocks[at / BLOCK];
+        &mut block.get_or_insert_with(|| Box::new([Cell::default(); BLOCK]))[at % BLOCK]
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Cell> {
+        (0..self.cells).map(|at| self.cell(at))
     }
 
     /// Adds records (stable) or takes them away (candidate).
     pub fn add(&mut self, items: &[Item], plus: bool) {
-        let cells = self.cells.len();
         for item in items {
             let record = item.record.0 >> 8;
             let check = check_of(record);
-            for at in positions(record, cells) {
-                self.cells[at].add_one(plus, record, check, &item.key);
+            for at in positions(record, self.cells) {
+                self.cell_mut(at).add_one(plus, record, check, &item.key);
             }
         }
     }
 
     /// Adds another part of the same comparison; both must have the same number of cells.
     pub fn merge(&mut self, other: &Sketch) {
-        debug_assert_eq!(self.cells.len(), other.cells.len());
-        for (a, b) in self.cells.iter_mut().zip(&other.cells) {
+        debug_assert_eq!(self.cells, other.cells);
+        for (at, b) in other.iter().enumerate().filter(|(_, b)| *b != Cell::default()) {
+            let a = self.cell_mut(at);
             a.count = a.count.wrapping_add(b.count);
             a.check = a.check.wrapping_add(b.check);
             a.record = a.record.wrapping_add(b.record);
@@ -195,8 +221,7 @@ impl Sketch {
 
     /// Takes the difference apart.
     pub fn peel(mut self) -> Peeled {
-        let cells = self.cells.len();
-        let mut queue: Vec<usize> = (0..cells).filter(|&i| self.cells[i].count != 0).collect();
+        let mut queue: Vec<usize> = (0..self.cells).filter(|&at| self.cell(at).count != 0).collect();
         let mut items = Vec::new();
         while let Some(at) = queue.pop() {
             let Some((record, key, copies)) = self.pure(at) else {
@@ -204,22 +229,23 @@ impl Sketch {
             };
             items.push((key, copies));
             let check = check_of(record);
-            for at in positions(record, cells) {
-                self.cells[at].add(-copies, record, check, &key);
-                if self.cells[at].count != 0 {
+            for at in positions(record, self.cells) {
+                let cell = self.cell_mut(at);
+                cell.add(-copies, record, check, &key);
+                if cell.count != 0 {
                     queue.push(at);
                 }
             }
         }
         Peeled {
             items,
-            complete: self.cells.iter().all(|c| *c == Cell::default()),
+            complete: self.iter().all(|cell| cell == Cell::default()),
         }
     }
 
     /// The one item a cell holds, if it holds (copies of) one item only.
     fn pure(&self, at: usize) -> Option<(u128, Capsule, i64)> {
-        let cell = &self.cells[at];
+        let cell = self.cell(at);
         let copies = cell.count;
         if copies == 0 || copies.abs() > MAX_COPIES {
             return None;
@@ -232,14 +258,14 @@ impl Sketch {
         let record = one(cell.record)?;
         let key = Capsule([one(cell.key[0])?, one(cell.key[1])?]);
         let fits = check_of(record).wrapping_mul(copies as u64) == cell.check
-            && positions(record, self.cells.len()).contains(&at);
+            && positions(record, self.cells).contains(&at);
         fits.then_some((record, key, copies))
     }
 
     /// All cells as bytes, 64 a cell, little-endian.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.cells.len() * 64);
-        for c in &self.cells {
+        let mut out = Vec::with_capacity(self.cells * 64);
+        for c in self.iter() {
             out.extend_from_slice(&c.count.to_le_bytes());
             out.extend_from_slice(&c.check.to_le_bytes());
             for lane in [c.record, c.key[0], c.key[1]] {
@@ -263,9 +289,13 @@ impl Sketch {
                 key: [lane(32), lane(48)],
             }
         };
-        Some(Sketch {
-            cells: bytes.chunks_exact(64).map(cell).collect(),
-        })
+        let mut sketch = Sketch::new(bytes.len() / 64);
+        for (at, bytes) in bytes.chunks_exact(64).enumerate() {
+            if bytes != [0; 64] {
+                *sketch.cell_mut(at) = cell(bytes);
+            }
+        }
+        Some(sketch)
     }
 }
 

@@ -1,9 +1,9 @@
 //! From a canonical key back to what a side may hold: values are guessed, and believed if the mapping makes the key of them.
 
-use super::convert::UuidOrder;
+use super::convert::{Step, Type, UuidOrder};
 use super::projection::Projection;
 use super::rule::{ELEMENT, INDEX, Rule};
-use crate::canon::{Encoder, Equality, Numbers, decode};
+use crate::canon::{Encoder, Equality, Normalize, Numbers, decode};
 use crate::model::{Number, NumberRepr, NumberType, Timestamp, Value};
 use crate::report::Shown;
 
@@ -13,14 +13,24 @@ pub type NativeKey = Vec<(String, Value)>;
 /// Forms of one key, at most.
 const MOST_FORMS: usize = 64;
 
+/// What records may hold under their key's paths so that the mapping makes one and the same key of it.
+#[derive(Clone, Debug, Default)]
+pub struct NativeKeys {
+    /// The forms that are known.
+    pub forms: Vec<NativeKey>,
+    /// Whether these are all: no record that holds anything else has the key.
+    pub all: bool,
+}
+
 impl Projection {
     /// What records may hold under their key's paths so that their canonical key is `key`. Under `explode`, parts that lie
     /// inside the elements are left out: records are found by the others, and hold more keys than this one.
     ///
     /// # Errors
     /// A sentence about the part that cannot be turned back.
-    pub fn native_keys(&self, key: &[u8]) -> Result<Vec<NativeKey>, String> {
+    pub fn native_keys(&self, key: &[u8]) -> Result<NativeKeys, String> {
         let mut forms: Vec<NativeKey> = vec![Vec::new()];
+        let mut all = true;
         let mut rest = key;
         for position in 0..self.key_len {
             let (value, tail) = decode(rest).map_err(|problem| problem.to_string())?;
@@ -32,6 +42,7 @@ impl Projection {
                 continue;
             };
             let values = self.natives(rule, &value, part);
+            all &= self.known_whole(rule, &value) && forms.len() * values.len() <= MOST_FORMS;
             if values.is_empty() {
                 let name = &rule.name;
                 return Err(format!(
@@ -52,8 +63,23 @@ impl Projection {
         }
         match forms.iter().any(Vec::is_empty) {
             true => Err("no part of the key is a field that records can be looked up by".to_owned()),
-            false => Ok(forms),
+            false => Ok(NativeKeys { forms, all }),
         }
+    }
+
+    /// Whether no value but those that are guessed can become this one.
+    fn known_whole(&self, rule: &Rule, value: &Value) -> bool {
+        let text = matches!(value, Value::Text(_));
+        let kept = match value {
+            Value::Null | Value::Document(_) | Value::List(_) | Value::Set(_) | Value::Map(_) => false,
+            _ => rule.convert.is_identity(),
+        };
+        let [Step::Type(Type::Text)] = rule.convert.steps() else {
+            return kept && rule.default.is_none() && !(text && self.equality.normalize != Normalize::None);
+        };
+        // An ObjectId becomes its digits; nothing else becomes a text of this form.
+        let digits = matches!(value, Value::Text(text) if text.len() == 24 && hex::decode(text).is_ok());
+        digits && rule.default.is_none()
     }
 
     /// Where records hold their key. Parts that lie inside the elements are left out, as in [`Projection::native_keys`].

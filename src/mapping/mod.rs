@@ -17,7 +17,7 @@ mod walk;
 pub use capture::{Captured, OwnedCell};
 pub use convert::{Case, Conversion, Encoding, Literal, Step, TimeUnit, Type, TypeError, UuidOrder};
 pub use digester::{Depth, Digester};
-pub use inverse::NativeKey;
+pub use inverse::{NativeKey, NativeKeys};
 pub use model::{Compare, Declaration, Explode, Field, Spot, Spots};
 pub use names::{column_path, path_names};
 pub use projection::{Projection, strayed};

@@ -42,6 +42,32 @@ pub struct RunFacts {
     pub degraded: Vec<String>,
     /// How often the run was resumed.
     pub resumed: u64,
+    /// What was asked of live stores by the process that ended the run.
+    #[serde(default, skip_serializing_if = "no_load")]
+    pub load: Pair<Option<StoreLoad>>,
+}
+
+fn no_load(load: &Pair<Option<StoreLoad>>) -> bool {
+    load.stable.is_none() && load.candidate.is_none()
+}
+
+/// What was asked of a live store.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreLoad {
+    /// Requests made.
+    pub requests: u64,
+    /// Bytes of records brought, with what frames them in an answer.
+    pub bytes: u64,
+    /// How often the store said that it had too much to do.
+    pub back_offs: u64,
+    /// Milliseconds that requests waited for leave (rates, windows, too many at once), added up.
+    pub waited_ms: u64,
+    /// The most requests that were under way at the same time.
+    pub most_in_flight: u64,
+    /// The fewest that were allowed at the same time; none if the store never showed that there were too many.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub least_allowed: Option<u64>,
 }
 
 /// How one compare was carried out.

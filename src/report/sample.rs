@@ -83,6 +83,14 @@ pub(crate) fn full() -> Report {
     report.run.nonce = Some("build-4711".into());
     report.run.degraded = vec!["spill directory is on a slow disk".into()];
     report.run.resumed = 1;
+    report.run.load.candidate = Some(StoreLoad {
+        requests: 1_204,
+        bytes: 48_000_000,
+        back_offs: 3,
+        waited_ms: 12_500,
+        most_in_flight: 4,
+        least_allowed: Some(2),
+    });
     let orders = &mut report.result.compares[0];
     orders.roots.candidate = Some("b1".repeat(32));
     orders.coverage.records.candidate = 10_001;

@@ -1,6 +1,7 @@
 //! Whether the records of live stores are found again by their keys, as settling needs it: tried on a few.
 
 use super::lane::Lane;
+use super::lookup::{Asked, ask};
 use super::session::Session;
 use crate::Side;
 use crate::mapping::Depth;
@@ -62,9 +63,10 @@ fn points(compare: &str, lane: &Lane) -> Points {
     };
     let asked: Vec<&[u8]> = keys.iter().map(Vec::as_slice).collect();
     let started = Instant::now();
-    let found = lane.look_up(&asked);
+    let Asked { found, doubtful } = ask(lane, &asked);
     points.took = started.elapsed();
-    points.problem = found.values().find_map(|records| records.as_ref().err().cloned());
+    let failed = found.values().find_map(|records| records.as_ref().err());
+    points.problem = failed.or(doubtful.values().next()).cloned();
     let brought = found.values().filter(|r| r.as_ref().is_ok_and(|r| !r.is_empty()));
     points.found = (keys.len(), brought.count());
     points

@@ -1,6 +1,5 @@
 //! One side of one compare, ready to be read: its source, its namespace and its projection.
 
-use super::settle::Found;
 use crate::Side;
 use crate::canon::cell::LossScan;
 use crate::canon::csv::Dialect;
@@ -9,9 +8,7 @@ use crate::canon::{Layout, NativeRow, RawRecord, Row};
 use crate::diff::{Drilled, Place};
 use crate::mapping::{Depth, Digester, Projection};
 use crate::plan::Span;
-use crate::source::live::{KeyPart, Page};
 use crate::source::{Chunk, Format, Namespace, Position, Source, SourceError, Stream};
-use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
 /// One side of one compare.
@@ -148,7 +145,7 @@ impl Lane {
     }
 
     /// Calls `visit` for each record that a raw record holds: which element it is, its key, and what it holds.
-    fn each_drilled(
+    pub(super) fn each_drilled(
         &self,
         bytes: &[u8],
         locator: Locator,
@@ -172,68 +169,6 @@ impl Lane {
             };
             visit(d.element(), d.key(), drilled);
         });
-    }
-
-    /// Reads the records of a live store under some keys, each by itself.
-    pub(super) fn look_up(&self, keys: &[&[u8]]) -> Found {
-        let mut found = Found::default();
-        let mut wanted = Vec::new();
-        for key in keys {
-            let forms = self.projection.native_keys(key);
-            let records = forms.map(|forms| {
-                let part = |(path, value)| KeyPart { path, value };
-                wanted.extend(forms.into_iter().map(|form| form.into_iter().map(part).collect()));
-                Vec::new()
-            });
-            found.insert(
-                key.to_vec(),
-                records.map_err(|why| format!("{}: {why}", self.side)),
-            );
-        }
-        let Some(live) = self.source.live().filter(|_| !wanted.is_empty()) else {
-            return found;
-        };
-        match live.points(&self.namespace, &wanted) {
-            Ok(page) => self.sort_in(page, &mut found),
-            Err(error) => {
-                let why = format!("{}: {error}", self.side);
-                for records in found.values_mut().filter(|records| records.is_ok()) {
-                    *records = Err(why.clone());
-                }
-            }
-        }
-        found
-    }
-
-    /// Puts the records of a page under their keys, as far as these are wanted.
-    fn sort_in(&self, page: Page, found: &mut Found) {
-        let chunk = Chunk {
-            data: page.data,
-            ends: page.ends,
-            part: 0,
-            start: Position::START,
-            file_offset: None,
-            resume: None,
-        };
-        let mut digester = self.digester(Depth::Tree);
-        let mut met = FxHashSet::default();
-        for number in 0..chunk.ends.len() {
-            // One record may answer to several forms of a key.
-            if !met.insert(chunk.record(number)) {
-                continue;
-            }
-            let locator = Locator::of(&chunk, number);
-            self.each_drilled(
-                chunk.record(number),
-                locator,
-                &mut digester,
-                &mut |_, key, drilled| {
-                    if let Some(Ok(records)) = found.get_mut(key) {
-                        records.push(drilled);
-                    }
-                },
-            );
-        }
     }
 
     /// A digester for this lane.

@@ -43,6 +43,11 @@ fn live_options(uri: &Secret, config: &LiveConfig) -> Result<LiveOptions, String
         // The server's own limit is the kinder one: it is to come first.
         mongo.answer_timeout = timeout + timeout / 4;
     }
+    if let Some(seconds) = config.retry_seconds {
+        let patience = Duration::try_from_secs_f64(seconds);
+        let patience = patience.map_err(|_| "retry_seconds: expected a number not below 0")?;
+        (mongo.retry.patience, cql.retry.patience) = (patience, patience);
+    }
     mongo.read_concern = config.read_concern.clone();
     if let Some(name) = &config.consistency {
         cql.consistency = CqlOptions::consistency_of(name)?;

@@ -10,6 +10,7 @@ mod first;
 mod judge;
 mod lane;
 mod layout;
+mod lookup;
 mod merge;
 mod metadata;
 mod pass;

@@ -273,19 +273,29 @@ enum Next {
 #[derive(Default)]
 struct Lead {
     bytes: i64,
-    /// The size of the last chunk.
+    /// The size of the largest chunk.
     chunk: i64,
     /// Counts the chunks that were read alone: what is said of a pair that was read before the last one is out of date.
     turn: u64,
 }
 
 impl Lead {
-    fn advance(&mut self, side: Side, chunk: &Chunk) {
-        self.chunk = chunk.data.len() as i64;
-        self.bytes += match side {
-            Side::Stable => self.chunk,
-            Side::Candidate => -self.chunk,
-        };
+    /// Counts in chunks before they are read, since others decide meanwhile what to read next. Returns the turn, and how
+    /// many bytes a chunk was taken to have.
+    fn plan(&mut self, due: Pair<bool>) -> (u64, i64) {
+        self.turn += u64::from(due.stable != due.candidate);
+        self.bytes += self.chunk * (i64::from(due.stable) - i64::from(due.candidate));
+        (self.turn, self.chunk)
+    }
+
+    /// Puts right what was counted in, once it is read.
+    fn correct(&mut self, due: Pair<bool>, planned: i64, load: &Load) {
+        let error = due.zip(load.as_ref()).map(|(due, chunk)| {
+            let read = chunk.as_ref().map_or(0, |(_, chunk)| chunk.data.len() as i64);
+            self.chunk = self.chunk.max(read);
+            read - planned * i64::from(due)
+        });
+        self.bytes += error.stable - error.candidate;
     }
 
     fn hear(&mut self, turn: u64, bytes: i64) {
@@ -337,6 +347,7 @@ impl<F: Flow> Desk<'_, '_, F> {
     fn next_pair(&self) -> Option<Next> {
         let mut stable = self.feeds.stable.lock().expect(POISONED);
         let due = self.due();
+        let (turn, planned) = self.lead.lock().expect(POISONED).plan(due);
         let now = Duration::ZERO;
         let first = due
             .stable
@@ -351,14 +362,13 @@ impl<F: Flow> Desk<'_, '_, F> {
             stable: first.flatten(),
             candidate: second.flatten(),
         };
-        let mut lead = self.lead.lock().expect(POISONED);
-        lead.turn += u64::from(load.stable.is_some() != load.candidate.is_some());
+        self.lead.lock().expect(POISONED).correct(due, planned, &load);
         match load {
             Pair {
                 stable: None,
                 candidate: None,
             } => None,
-            load => Some(Next::Load(Box::new(load), lead.turn)),
+            load => Some(Next::Load(Box::new(load), turn)),
         }
     }
 
@@ -407,7 +417,6 @@ impl<F: Flow> Desk<'_, '_, F> {
         };
         let load = |side, chunk: Option<(u64, Chunk)>| match chunk {
             Some(chunk) => {
-                self.lead.lock().expect(POISONED).turn += 1;
                 let mut load = Load::default();
                 load[side] = Some(chunk);
                 Next::Load(Box::new(load), u64::MAX)
@@ -447,9 +456,6 @@ impl<F: Flow> Desk<'_, '_, F> {
         if feed.ended() {
             self.ended[side].store(true, Ordering::Relaxed);
             self.flow.ended(side, feed.read);
-        }
-        if let Some(chunk) = &chunk {
-            self.lead.lock().expect(POISONED).advance(side, chunk);
         }
         Some(chunk.map(|chunk| (number, chunk)))
     }

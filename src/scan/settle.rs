@@ -4,11 +4,11 @@
 //! equal was transient; one that kept changing is racing. Files do not move, and are not read again.
 
 use super::lane::Lane;
+use super::lookup::{Found, look_up};
 use crate::diff::{Drilled, Finding, Group, Judge, classify};
 use crate::digest::RecordHash;
 use crate::report::State;
 use crate::{Pair, Side};
-use rustc_hash::FxHashMap;
 use std::time::{Duration, Instant};
 
 /// How long and how often to look again.
@@ -31,9 +31,6 @@ pub(super) struct Settler<'a> {
     /// When the reading that the suspects come from had ended.
     pub since: Instant,
 }
-
-/// The records under some keys, or why they could not be read.
-pub(super) type Found = FxHashMap<Vec<u8>, Result<Vec<Drilled>, String>>;
 
 /// A key that is not decided yet.
 struct Open {
@@ -118,7 +115,7 @@ impl Settler<'_> {
     fn decide(&self, open: Vec<Open>, settled: &mut Vec<Finding>) -> Vec<Open> {
         let keys: Vec<&[u8]> = open.iter().map(|open| &*open.key).collect();
         let read = |side: Side| match self.lanes[side].source.live() {
-            Some(_) => self.lanes[side].look_up(&keys),
+            Some(_) => look_up(self.lanes[side], &keys),
             None => Found::default(),
         };
         let mut first = Pair {

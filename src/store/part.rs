@@ -1,7 +1,7 @@
 //! Part files: a tally on disk, as a checkpoint of one process or as its share of a plan.
 //!
-//! Layout: magic with the version, length of the header, length of the body, header (JSON), body (zstd: leaves of both
-//! sides, sketch if there is one, columns), BLAKE3 of all before it. A file that does not add up is refused, never half
+//! Layout: magic with the version, length of the header, header (JSON), body (zstd: leaves of both sides, sketch if there
+//! is one, columns), BLAKE3 of all before it. A file that does not add up is refused, never half
 //! used; so is one of another version.
 
 use super::write_atomic;
@@ -10,10 +10,10 @@ use crate::plan::Span;
 use crate::scan::{Counts, Tally, Unread};
 use crate::{Pair, Side};
 use serde::{Deserialize, Serialize};
-use std::io;
+use std::io::{self, Write};
 use std::path::Path;
 
-const MAGIC: &[u8; 8] = b"ASSAYPT2";
+const MAGIC: &[u8; 8] = b"ASSAYPT3";
 
 /// What a part file says of itself.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -44,39 +44,58 @@ struct Stored {
 
 /// Writes a part atomically.
 pub fn write_part(path: &Path, header: &PartHeader, tally: &Tally) -> io::Result<()> {
-    let mut body = Vec::new();
-    for side in Side::BOTH {
-        body.extend_from_slice(&tally.leaves[side].to_bytes());
-    }
     let sketch = tally.sketch.as_ref().map(Sketch::to_bytes);
-    body.extend(sketch.iter().flatten());
-    let columns = tally.columns.as_ref().map(|columns| {
-        let mut paths = Vec::new();
-        for (path, sums) in columns.iter() {
-            paths.push(path.to_owned());
-            sums.iter()
-                .for_each(|sum| body.extend_from_slice(&sum.to_le_bytes()));
-        }
-        paths
-    });
     let stored = Stored {
         header: header.clone(),
         counts: tally.counts.clone(),
         unread: tally.unread.clone(),
-        sketch_bytes: sketch.map(|s| s.len()),
-        columns,
+        sketch_bytes: sketch.as_ref().map(Vec::len),
+        columns: tally
+            .columns
+            .as_ref()
+            .map(|columns| columns.iter().map(|(path, _)| path.to_owned()).collect()),
     };
     let json = serde_json::to_vec(&stored).map_err(io::Error::other)?;
-    let body = zstd::bulk::compress(&body, 1)?;
-    let mut hasher = blake3::Hasher::new();
     write_atomic(path, |out| {
-        let lengths = [json.len() as u64, body.len() as u64].map(u64::to_le_bytes);
-        for piece in [&MAGIC[..], &lengths[0], &lengths[1], &json, &body] {
-            hasher.update(piece);
-            out.write_all(piece)?;
+        let mut out = Hashed {
+            out,
+            hasher: blake3::Hasher::new(),
+        };
+        out.write_all(MAGIC)?;
+        out.write_all(&(json.len() as u64).to_le_bytes())?;
+        out.write_all(&json)?;
+        let mut body = zstd::Encoder::new(&mut out, 1)?;
+        for side in Side::BOTH {
+            body.write_all(&tally.leaves[side].to_bytes())?;
         }
+        body.write_all(&sketch.unwrap_or_default())?;
+        for (_, columns) in tally.columns.as_ref().into_sides() {
+            for sum in columns.iter().flat_map(|(_, sums)| sums) {
+                body.write_all(&sum.to_le_bytes())?;
+            }
+        }
+        body.finish()?;
+        let Hashed { out, hasher } = out;
         out.write_all(hasher.finalize().as_bytes())
     })
+}
+
+/// Hashes what is written.
+struct Hashed<'w> {
+    out: &'w mut dyn Write,
+    hasher: blake3::Hasher,
+}
+
+impl Write for Hashed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// Reads a part back.
@@ -103,10 +122,7 @@ fn parse(bytes: &[u8]) -> Option<(PartHeader, Tally)> {
         return None;
     }
     let len = |at: usize| Some(u64::from_le_bytes(content.get(at..at + 8)?.try_into().ok()?) as usize);
-    let (json, body) = content.get(24..)?.split_at_checked(len(8)?)?;
-    if body.len() != len(16)? {
-        return None;
-    }
+    let (json, body) = content.get(16..)?.split_at_checked(len(8)?)?;
     let stored: Stored = serde_json::from_slice(json).ok()?;
     let columns = stored.columns.stable.len() + stored.columns.candidate.len();
     let leaves = crate::digest::LEAVES * 24;
@@ -182,7 +198,7 @@ mod tests {
             std::fs::write(&path, bytes).unwrap();
             read_part(&path).map(|_| ()).unwrap_err().to_string()
         };
-        let older = [b"ASSAYPT1", &whole[8..]].concat();
+        let older = [b"ASSAYPT2", &whole[8..]].concat();
         assert!(refusal(&older).contains("another version"));
         assert!(refusal(&whole[..whole.len() - 1]).contains("not a whole part file"));
         assert!(refusal(b"text").contains("not a whole part file"));

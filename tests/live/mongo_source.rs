@@ -3,7 +3,7 @@
 use crate::support::{self, Kind, Mode, Mongo, PrivateMongo, Proxy, block_on};
 use assay::model::{Number, NumberType, Value};
 use assay::source::live::mongo::{CollectionKind, MongoOptions, MongoProbe, MongoStore, ReadOrder};
-use assay::source::live::{Governor, KeyPart, Limits, Page, Range};
+use assay::source::live::{Governor, KeyPart, Limits, Page, Range, Retry};
 use assay::source::{Failure, SourceError};
 use futures_util::StreamExt;
 use futures_util::future::join;
@@ -380,7 +380,10 @@ fn a_scan_that_never_gets_on_ends_in_an_error() {
             connect_timeout: Duration::from_millis(500),
             answer_timeout: Duration::from_secs(1),
             batch: 100,
-            retries: 2,
+            retry: Retry {
+                patience: Duration::from_millis(1500),
+                first_wait: Duration::from_millis(100),
+            },
             ..MongoOptions::default()
         };
         let store = MongoStore::connect(&support::uri(proxy.address().port()), &options)

@@ -6,7 +6,8 @@ mod page;
 use super::class::State;
 use super::model::Report;
 use super::render::{Divergences, Render};
-use super::run::Outcome;
+use super::run::{Outcome, StoreLoad};
+use crate::Side;
 use crate::verdict::{Decision, Severity, Verdict};
 use page::{Page, grouped};
 use std::io;
@@ -144,6 +145,11 @@ fn run(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
             count(run.threads, "thread")
         ),
     )?;
+    for (side, load) in run.load.into_sides() {
+        if let Some(load) = load {
+            page.item("load", &asked(side, load))?;
+        }
+    }
     for compare in &run.compares {
         page.item(
             "strategy",
@@ -162,6 +168,23 @@ fn run(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
         page.styled_item(page::YELLOW, "degraded", note)?;
     }
     Ok(())
+}
+
+/// What was asked of a live store, in a line.
+fn asked(side: Side, load: StoreLoad) -> String {
+    let seconds = (load.waited_ms / 1000, load.waited_ms % 1000);
+    let slower = load
+        .least_allowed
+        .map_or(String::new(), |least| format!(", down to {least} at once"));
+    format!(
+        "{side}: {} with {} bytes, at most {} at once, waited {}.{:03} s, backed off {}{slower}",
+        count(load.requests, "request"),
+        grouped(load.bytes),
+        load.most_in_flight,
+        seconds.0,
+        seconds.1,
+        count(load.back_offs, "time")
+    )
 }
 
 /// What to do next: the pages of the codes that decide, and where the rest of the divergences is.

@@ -4,11 +4,14 @@ use super::{Alone, Session, SessionError};
 use crate::canon::VERSION;
 use crate::mapping::Compare;
 use crate::plan::Plan;
-use crate::report::{AuditResult, CompareResult, CompareRun, Outcome, Report, RunFacts, StoreIdentity};
+use crate::report::{
+    AuditResult, CompareResult, CompareRun, Outcome, Report, RunFacts, StoreIdentity, StoreLoad,
+};
 use crate::scan::compare::{Means, Prepared, reconcile};
 use crate::scan::first::Scanned;
 use crate::scan::pass::Monitor;
 use crate::scan::settle::Patience;
+use crate::source::live::Usage;
 use crate::store::write_atomic;
 use crate::verdict::{Evidence, decide};
 use crate::{Pair, Side};
@@ -96,6 +99,10 @@ impl Session {
                 .collect(),
             resumed,
             nonce: None,
+            load: self
+                .sources
+                .as_ref()
+                .map(|source| source.live().map(|live| load(live.usage()))),
         };
         let result = AuditResult {
             config_digest: self.config.file.as_ref().map(|_| self.config.digest.clone()),
@@ -162,6 +169,17 @@ impl Session {
             ),
             digest: None,
         }
+    }
+}
+
+fn load(usage: Usage) -> StoreLoad {
+    StoreLoad {
+        requests: usage.requests,
+        bytes: usage.bytes,
+        back_offs: usage.back_offs,
+        waited_ms: usage.waited.as_millis() as u64,
+        most_in_flight: usage.most_in_flight as u64,
+        least_allowed: usage.least_allowed.map(|least| least as u64),
     }
 }
 

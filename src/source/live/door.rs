@@ -4,9 +4,9 @@ use super::cql::{CqlOptions, CqlStore, LiveTable};
 use super::mongo::{CollectionKind, LiveCollection, MongoOptions, MongoProbe, MongoStore};
 use super::secret::{Protocol, Secret, shown};
 use super::stream::LiveStream;
-use super::{Governor, KeyPart, Limits, Page, Range, runtime};
+use super::{Governor, KeyPart, Limits, Page, Range, Usage, runtime};
 use crate::source::{Engine, Format, Namespace, Position, Schema, SourceError};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::mpsc::Sender;
@@ -41,11 +41,13 @@ pub struct LiveSource {
     schemas: Vec<Schema>,
     notices: Vec<String>,
     readings: Mutex<HashMap<String, Arc<Reading>>>,
+    /// What turned out on the way.
+    noted: Mutex<BTreeSet<String>>,
 }
 
 #[derive(Debug)]
 enum Store {
-    Mongo(MongoStore, Vec<LiveCollection>),
+    Mongo(Box<MongoStore>, Vec<LiveCollection>),
     Cql(Box<CqlStore>, Vec<LiveTable>),
 }
 
@@ -68,7 +70,7 @@ impl LiveSource {
             Some(Protocol::Mongo) => runtime().block_on(async {
                 let store = MongoStore::connect(uri, &options.mongo).await?;
                 let collections = store.collections().await?;
-                Ok::<_, SourceError>(Store::Mongo(store, collections))
+                Ok::<_, SourceError>(Store::Mongo(Box::new(store), collections))
             })?,
             Some(Protocol::Cql) => runtime().block_on(async {
                 let store = CqlStore::connect(uri, &options.cql).await?;
@@ -94,6 +96,7 @@ impl LiveSource {
             governor: Governor::new(options.limits.clone()),
             at_once: options.limits.in_flight.max(1),
             readings: Mutex::default(),
+            noted: Mutex::default(),
         })
     }
 
@@ -124,8 +127,23 @@ impl LiveSource {
     pub fn notices(&self) -> Vec<String> {
         let readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
         let mut degraded: Vec<String> = readings.values().flat_map(|reading| reading.degraded()).collect();
+        let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        degraded.extend(noted.iter().cloned());
         degraded.sort();
         [self.notices.clone(), degraded].concat()
+    }
+
+    /// Adds to the notices what turned out on the way; the same sentence comes once.
+    pub fn note(&self, sentence: String) {
+        self.noted
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(sentence);
+    }
+
+    /// What was asked of it so far.
+    pub fn usage(&self) -> Usage {
+        self.governor.usage()
     }
 
     /// Requests that may be under way at once.

@@ -4,7 +4,7 @@
 //! form in which the server sent them. Nothing here writes to a server, and nothing decodes a value that is only passed on.
 //!
 //! Map: `mongo` and `cql` speak to servers, `limits` says how much is asked of one, [`LiveSource`] is the door, [`LiveStream`]
-//! what it delivers, `secret` keeps connection strings.
+//! what it delivers, `retry` how often one is asked again, `secret` keeps connection strings.
 
 pub mod cql;
 mod door;
@@ -12,6 +12,7 @@ mod limits;
 mod look;
 pub mod mongo;
 mod page;
+mod retry;
 mod secret;
 mod stream;
 
@@ -20,6 +21,7 @@ pub use door::{LiveOptions, LiveSource, Reading};
 pub use limits::{Governor, Limits, Permit, Usage, Window};
 pub use look::{Look, look};
 pub use page::{KeyPart, Page};
+pub use retry::{Failures, Retry};
 pub use secret::{Protocol, Secret, holds_password, shown};
 pub use stream::LiveStream;
 

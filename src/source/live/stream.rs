@@ -6,8 +6,13 @@ use super::runtime;
 use crate::source::{Chunk, Position, SourceError};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// How long to wait for a page before an empty chunk gives whoever reads a chance to stop.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Pages of one range that wait to be worked off.
 const PAGES_AHEAD: usize = 4;
@@ -60,7 +65,7 @@ impl LiveStream {
         }
     }
 
-    /// The next chunk. One that ends a range says where to go on; it may be empty.
+    /// The next chunk. One that ends a range says where to go on. It may be empty, and is where none comes for a while.
     ///
     /// # Errors
     /// What was delivered of the range is not all of it. The stream goes on with the next range.
@@ -75,7 +80,11 @@ impl LiveStream {
                 return Ok(None);
             };
             let range = fetch.range;
-            match fetch.pages.blocking_recv() {
+            let page = async { timeout(PATIENCE, fetch.pages.recv()).await };
+            let Ok(page) = runtime().block_on(page) else {
+                return Ok(Some(self.chunk(range, Page::default(), false)));
+            };
+            match page {
                 Some(page) => {
                     if let Some(before) = self.held.replace(page) {
                         return Ok(Some(self.chunk(range, before, false)));

@@ -87,7 +87,10 @@ fn a_node_that_dies_costs_nothing_at_quorum_and_everything_at_all() {
     );
 
     // With all replicas asked for, there is no answer: it is said of which ranges.
-    let all = audit(&config("consistency = \"ALL\"\ntimeout_seconds = 2\n"), &[]);
+    let all = audit(
+        &config("consistency = \"ALL\"\ntimeout_seconds = 2\nretry_seconds = 1\n"),
+        &[],
+    );
     assert_eq!(all.verdict(), "HOLD", "{}", all.said);
     let unread = all.report()["result"]["compares"][0]["coverage"]["unread"].to_string();
     assert!(unread.contains("token") || unread.contains("after"), "{unread}");

@@ -2,6 +2,7 @@
 
 mod clean;
 mod cluster;
+mod manners;
 mod orders;
 mod settle;
 mod shop;

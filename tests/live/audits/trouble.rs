@@ -5,7 +5,8 @@ use super::{Ran, audit, command, started};
 use crate::support::{self, Kind, Mode, PrivateMongo, PrivateNode, Proxy, block_on};
 use mongodb::bson::{RawDocumentBuf, doc};
 use std::net::SocketAddr;
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 const RECORDS: i32 = 4000;
@@ -45,7 +46,7 @@ impl Pair {
     /// A configuration whose stable side is the server behind `port`.
     fn config(&self, port: u16) -> String {
         format!(
-            "[stable]\nlocation = \"{}\"\n[stable.live]\npage = 100\ntimeout_seconds = 3\n\
+            "[stable]\nlocation = \"{}\"\n[stable.live]\npage = 100\ntimeout_seconds = 3\nretry_seconds = 15\n\
              [candidate]\nlocation = \"{}\"\n[settle]\ndelay_seconds = 0.1\n\
              [[compare]]\nname = \"orders\"\nstable = \"{}.orders\"\ncandidate = \"orders\"\n",
             support::uri(port),
@@ -57,6 +58,21 @@ impl Pair {
     fn proxy(&self) -> Proxy {
         Proxy::start(SocketAddr::from(([127, 0, 0, 1], self.server.port())))
     }
+}
+
+/// An audit that is in the midst of reading.
+fn slowly(dir: &Path, config: &str, proxy: &Proxy) -> Child {
+    let mut child = command(dir, config, &["--max-rate", "300000"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let begun = Instant::now();
+    while proxy.counts().down < 400_000 && begun.elapsed() < Duration::from_secs(30) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(child.try_wait().unwrap().is_none(), "it is still reading");
+    child
 }
 
 #[test]
@@ -78,17 +94,7 @@ fn a_server_that_stays_away_is_hold_and_named() {
     let proxy = pair.proxy();
     let dir = tempfile::tempdir().unwrap();
     let config = pair.config(proxy.address().port());
-    // Slow enough to be met in the midst of it.
-    let mut child = command(dir.path(), &config, &["--max-rate", "300000"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let begun = Instant::now();
-    while proxy.counts().down < 400_000 && begun.elapsed() < Duration::from_secs(30) {
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    assert!(child.try_wait().unwrap().is_none(), "it is still reading");
+    let child = slowly(dir.path(), &config, &proxy);
     pair.server.kill();
     let ran = Ran::of(&child.wait_with_output().unwrap(), dir);
     assert_eq!(ran.verdict(), "HOLD", "{}", ran.said);
@@ -99,6 +105,22 @@ fn a_server_that_stays_away_is_hold_and_named() {
         ran.found("confirmed").is_empty(),
         "what was not read is not missing"
     );
+}
+
+#[test]
+fn a_server_that_is_started_again_costs_nothing() {
+    let Some(mut pair) = Pair::new() else { return };
+    let proxy = pair.proxy();
+    let dir = tempfile::tempdir().unwrap();
+    let config = pair
+        .config(proxy.address().port())
+        .replace("retry_seconds = 15", "retry_seconds = 60");
+    let child = slowly(dir.path(), &config, &proxy);
+    pair.server.kill();
+    std::thread::sleep(Duration::from_secs(2));
+    pair.server.restart();
+    let ran = Ran::of(&child.wait_with_output().unwrap(), dir);
+    assert_eq!((ran.code, ran.verdict().as_str()), (0, "GO"), "{}", ran.said);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use super::*;
 use crate::support::{Mode, Proxy};
 use assay::source::Failure;
+use assay::source::live::Retry;
 use assay::source::live::cql::Tls;
 use scylla::routing::Token;
 use scylla::statement::Consistency;
@@ -10,6 +11,14 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tracing::instrument::WithSubscriber;
+
+/// Patience for some milliseconds.
+fn briefly(patience: u64, first_wait: u64) -> Retry {
+    Retry {
+        patience: Duration::from_millis(patience),
+        first_wait: Duration::from_millis(first_wait),
+    }
+}
 
 async fn refused(location: &str, options: &CqlOptions) -> SourceError {
     CqlStore::connect(location, options).await.unwrap_err()
@@ -28,8 +37,7 @@ fn failures_say_what_they_are() {
     let keyspace = cql.keyspace("failures");
     block_on(async {
         let quick = CqlOptions {
-            retries: 1,
-            back_off: Duration::from_millis(1),
+            retry: briefly(30, 1),
             ..options(cql)
         };
         let error = refused("cql://127.0.0.1:1", &quick).await;
@@ -174,8 +182,7 @@ fn a_node_that_dies_costs_no_row() {
     let quick = |consistency| CqlOptions {
         consistency,
         page_rows: 20,
-        retries: 3,
-        back_off: Duration::from_millis(50),
+        retry: briefly(500, 50),
         ..CqlOptions::default()
     };
     let (table, ranges, before) = block_on(async {
@@ -242,8 +249,7 @@ fn a_connection_that_is_cut_costs_no_row() {
         }
         let options = CqlOptions {
             page_rows: 10,
-            retries: 6,
-            back_off: Duration::from_millis(100),
+            retry: briefly(10_000, 100),
             request_timeout: Duration::from_secs(2),
             ..options(cql)
         };
@@ -261,7 +267,7 @@ fn a_connection_that_is_cut_costs_no_row() {
         assert!(proxy.counts().cut > cut, "the proxy has cut nothing");
 
         let hasty = CqlOptions {
-            retries: 1,
+            retry: briefly(200, 100),
             request_timeout: Duration::from_millis(300),
             ..options
         };

@@ -3,6 +3,7 @@
 use super::ddl::{self, ColumnRow};
 use super::{CqlStore, failure};
 use crate::model::{CqlType, Schema, Table};
+use crate::source::live::Failures;
 use crate::source::{Failure, SourceError};
 use futures_util::future::{join, try_join5};
 use scylla::cluster::Node;
@@ -285,7 +286,7 @@ impl CqlStore {
     /// The answer to a statement, asked again where that may help.
     pub(super) async fn ask(&self, statement: Statement) -> Result<QueryResult, SourceError> {
         let asked = || format!("ask {:?}", statement.contents);
-        let mut tried = 0;
+        let mut tried = Failures::default();
         loop {
             let error = match self.session.query_unpaged(statement.clone(), ()).await {
                 Ok(result) => return Ok(result),

@@ -1,7 +1,7 @@
 //! What a user says about a CQL cluster: where it is, who we are there, and how it is read.
 
 use crate::source::SourceError;
-use crate::source::live::Secret;
+use crate::source::live::{Retry, Secret};
 use scylla::statement::Consistency;
 use std::fmt;
 use std::path::PathBuf;
@@ -40,10 +40,8 @@ pub struct CqlOptions {
     pub datacenter: Option<String>,
     /// Whether ScyllaDB is asked to leave its cache as it is.
     pub bypass_cache: bool,
-    /// How often a request is repeated that failed for the network's sake or for overload.
-    pub retries: u32,
-    /// How long to wait before the first repetition; before each other one twice as long as before the last.
-    pub back_off: Duration,
+    /// How long a request is repeated that failed for the network's sake or for overload.
+    pub retry: Retry,
 }
 
 impl CqlOptions {
@@ -83,8 +81,7 @@ impl Default for CqlOptions {
             tls: None,
             datacenter: None,
             bypass_cache: true,
-            retries: 4,
-            back_off: Duration::from_millis(200),
+            retry: Retry::default(),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{CqlStore, failure};
 use crate::canon::native::put_cell;
-use crate::source::live::{Governor, Page};
+use crate::source::live::{Failures, Governor, Page};
 use crate::source::{Failure, SourceError};
 use scylla::deserialize::row::ColumnIterator;
 use scylla::errors::ExecutionError;
@@ -25,7 +25,7 @@ impl CqlStore {
         if let Some(known) = self.prepared.lock().await.get(text) {
             return Ok(known.clone());
         }
-        let mut tried = 0;
+        let mut tried = Failures::default();
         let mut prepared = loop {
             let error = match self.session.prepare(text).await {
                 Ok(prepared) => break prepared,
@@ -52,10 +52,10 @@ impl CqlStore {
         governor: &Governor,
         asked: Asked<'_>,
     ) -> Result<(Page, Option<PagingState>), SourceError> {
-        let mut tried = 0;
+        let mut tried = Failures::default();
         loop {
             let permit = governor.request().await;
-            let statement = statement(tried);
+            let statement = statement(tried.before);
             let answer = self
                 .session
                 .execute_single_page(&statement, &values, state.clone())
@@ -83,21 +83,20 @@ impl CqlStore {
     /// Waits before another attempt; an error if there is to be none.
     pub(super) async fn pause(
         &self,
-        tried: &mut u32,
+        tried: &mut Failures,
         kind: Failure,
         asked: Asked<'_>,
         error: &(dyn std::error::Error + Send + Sync),
     ) -> Result<(), SourceError> {
-        if *tried >= self.options.retries || !matches!(kind, Failure::Overload | Failure::Network) {
-            let times = match *tried {
+        let again = matches!(kind, Failure::Overload | Failure::Network);
+        if !again || !self.options.retry.wait(tried).await {
+            let times = match tried.before {
                 0 => String::new(),
                 n => format!(" (tried {} times)", n + 1),
             };
             return Err(self.failed(asked(), format!("{error}{times}"), kind));
         }
-        tracing::debug!(location = %self.location, attempt = *tried, "{}: {error}; trying again", asked());
-        tokio::time::sleep(self.options.back_off.saturating_mul(1 << (*tried).min(16))).await;
-        *tried += 1;
+        tracing::debug!(location = %self.location, attempt = tried.before, "{}: {error}; trying again", asked());
         Ok(())
     }
 

@@ -24,6 +24,7 @@ pub use probe::{MongoProbe, ReadOrder};
 pub use server::{MongoRights, MongoServer};
 
 use super::super::SourceError;
+use super::Retry;
 use fault::Reporter;
 use location::Secrets;
 use mongodb::bson::{Bson, RawDocumentBuf, doc};
@@ -44,8 +45,8 @@ pub struct MongoOptions {
     pub max_time: Duration,
     /// How long to wait for one answer.
     pub answer_timeout: Duration,
-    /// How often in a row a scan that makes no progress is resumed.
-    pub retries: u32,
+    /// How long a scan that makes no progress is resumed.
+    pub retry: Retry,
     /// The read concern; without it that of the connection string, else `majority`.
     pub read_concern: Option<String>,
     /// What stands in the server's logs and profiles beside every query.
@@ -63,7 +64,7 @@ impl Default for MongoOptions {
             connect_timeout: Duration::from_secs(10),
             max_time: Duration::from_secs(60),
             answer_timeout: Duration::from_secs(75),
-            retries: 5,
+            retry: Retry::default(),
             read_concern: None,
             comment: "assay".to_owned(),
             points_from_primary: true,

@@ -11,14 +11,13 @@ use crate::canon::bson::walk;
 use crate::mapping::UuidOrder;
 use crate::model::{NumberRepr, NumberType, Value};
 use crate::source::SourceError;
-use crate::source::live::{Governor, KeyPart, Page};
+use crate::source::live::{Failures, Governor, KeyPart, Page};
 use futures_util::StreamExt;
 use mongodb::Collection;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, Document, RawDocumentBuf, doc};
 use mongodb::options::{ReadPreference, SelectionCriteria};
 use mongodb::raw_batch_cursor::RawBatch;
-use std::time::Duration;
 
 /// Keys in one query.
 const KEYS: usize = 100;
@@ -74,16 +73,13 @@ impl MongoStore {
         probe: &MongoProbe,
         governor: &Governor,
     ) -> Result<Vec<RawBatch>, SourceError> {
-        let mut failures = 0;
+        let mut failures = Failures::default();
         loop {
-            match self
-                .look_up_once(coll, action, query.clone(), probe, governor)
-                .await
-            {
-                Err(error) if retry(&error) && failures < self.options.retries => failures += 1,
+            let answer = self.look_up_once(coll, action, query.clone(), probe, governor);
+            match answer.await {
+                Err(error) if retry(&error) && self.options.retry.wait(&mut failures).await => {}
                 answer => return answer,
             }
-            tokio::time::sleep(Duration::from_millis(100) * (1 << failures.min(5))).await;
         }
     }
 

@@ -8,7 +8,7 @@ use super::order::{Id, compare};
 use super::probe::{MongoProbe, ReadOrder};
 use super::{MongoStore, fault};
 use crate::canon::bson::{DOCUMENT, RawBson, walk, walk_while};
-use crate::source::live::{Governor, Page, Range};
+use crate::source::live::{Failures, Governor, Page, Range};
 use crate::source::{Failure, SourceError};
 use futures_util::StreamExt;
 use futures_util::future::join;
@@ -16,12 +16,7 @@ use mongodb::Collection;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::options::{Collation, FindOptions, Hint};
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
-use std::time::Duration;
 use tokio::sync::mpsc::Sender;
-
-/// The first wait before a scan is resumed; it doubles with every failure in a row.
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 impl MongoStore {
     /// Reads a range: whole documents as the server sent them, in the order of their `_id` wherever the probe says so.
@@ -99,31 +94,30 @@ impl Scan<'_> {
 
     /// Runs the scan, or the look-up of one bound, until it is through.
     async fn persistently(&mut self, bound: Option<&Bound>) -> Result<(), SourceError> {
-        let mut failures = 0;
+        let mut failures = Failures::default();
         loop {
             let before = self.place.records;
             let Err(error) = self.run(bound).await else {
                 return Ok(());
             };
-            failures = if self.place.records > before {
-                1
-            } else {
-                failures + 1
-            };
-            if !retry(&error) || failures > self.store.options.retries {
+            let progress = self.place.records > before;
+            if progress {
+                failures = Failures::default();
+            }
+            if !retry(&error)
+                || progress && bound.is_some()
+                || !self.store.options.retry.wait(&mut failures).await
+            {
                 return Err(error);
             }
-            match bound {
-                None => self.resume(error)?,
-                Some(_) if self.place.records > before => return Err(error),
-                Some(_) => {}
+            if bound.is_none() {
+                self.resume(error)?;
             }
             tracing::debug!(
                 action = self.action,
-                failures,
+                failures = failures.before,
                 "the scan broke off and is resumed"
             );
-            tokio::time::sleep((FIRST_WAIT * (1 << failures.min(10))).min(LONGEST_WAIT)).await;
         }
     }
 
