@@ -71,7 +71,9 @@ fn slowly(dir: &Path, config: &str, proxy: &Proxy) -> Child {
     while proxy.counts().down < 400_000 && begun.elapsed() < Duration::from_secs(30) {
         std::thread::sleep(Duration::from_millis(20));
     }
-    assert!(child.try_wait().unwrap().is_none(), "it is still reading");
+    if child.try_wait().unwrap().is_some() {
+        panic!("it has ended: {:?}", child.wait_with_output());
+    }
     child
 }
 
