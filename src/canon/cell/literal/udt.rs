@@ -30,6 +30,7 @@ impl<'t> Literal<'t, '_, '_> {
         self.blank();
         if self.json && self.rest().first() == Some(&b'"') {
             let text = self.quoted()?;
+            self.ended()?;
             let inner = Literal::new(&text, self.dialect, None).split(udt)?;
             let spans = inner.map(|fields| fields.spans);
             return Ok(spans.map(|spans| Fields { text, spans }));

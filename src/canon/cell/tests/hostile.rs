@@ -178,6 +178,26 @@ fn huge_numbers_cost_little() {
     assert!(read(&dialect, &column("int"), &long).is_err());
 }
 
+#[test]
+fn what_follows_a_value_in_quotes_is_refused_field_by_field_too() {
+    let (place, dialects) = (column("place"), dialects());
+    for text in [&br#""{}"""#[..], br#""{}" x"#, b"{} x"] {
+        for dialect in &dialects {
+            let (quoted, escaped) = (false, false);
+            let column = &place;
+            let cell = RawCell {
+                text,
+                quoted,
+                escaped,
+                inner: false,
+                column,
+                dialect,
+            };
+            walks_as_it_reads(&cell, &cell.to_value());
+        }
+    }
+}
+
 proptest! {
     /// No bytes bring any type of any dialect down, and the two forms of a value agree.
     #[test]
