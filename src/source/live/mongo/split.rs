@@ -11,8 +11,8 @@ use super::filter::{Bound, Bounds, choose, tile};
 use super::order::{Id, compare};
 use super::probe::MongoProbe;
 use super::read::id_of;
-use crate::source::SourceError;
 use crate::source::live::Range;
+use crate::source::{Failure, SourceError};
 use futures_util::{StreamExt, TryStreamExt};
 use mongodb::Collection;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
@@ -42,20 +42,9 @@ impl MongoStore {
         let coll = self.collection(collection)?;
         let action = format!("cut `{collection}` into ranges");
         let size = wanted.saturating_mul(SAMPLES_PER_RANGE).min(1 << 20);
-        let ids = if probe.sample {
-            self.sample(
-                &coll,
-                &action,
-                vec![doc! { "$sample": { "size": size as i64 } }],
-                probe,
-            )
-            .await?
-        } else if let Some(documents) = probe.documents.filter(|n| probe.sample_rate && *n > 0) {
-            let rate = (size as f64 / documents as f64).min(1.0);
-            let rate = vec![doc! { "$match": { "$sampleRate": rate } }];
-            self.sample(&coll, &action, rate, probe).await?
-        } else {
-            self.walk(&coll, &action, size, probe).await?
+        let ids = match self.sampled(&coll, &action, size, probe).await? {
+            Some(ids) => ids,
+            None => self.walk(&coll, &action, size, probe).await?,
         };
         let filters = probe.min_max != Some(true);
         let ranges = tile(&choose(&ids, wanted, filters)).map_err(|p| self.unusable(&action, p))?;
@@ -68,6 +57,39 @@ impl MongoStore {
     fn unusable(&self, action: &str, problem: String) -> SourceError {
         self.report
             .refused(action, problem, "read the collection in one range")
+    }
+
+    /// A sample of `_id`s in order, drawn by the server. None where it has no way, or fails at those it was seen to have:
+    /// one server sorts by random comparisons, and its sort fails now and then.
+    async fn sampled(
+        &self,
+        coll: &Collection<RawDocumentBuf>,
+        action: &str,
+        size: usize,
+        probe: &MongoProbe,
+    ) -> Result<Option<Vec<Id>>, SourceError> {
+        let mut ways = Vec::new();
+        if probe.sample {
+            ways.push(doc! { "$sample": { "size": size as i64 } });
+        }
+        if let Some(documents) = probe.documents.filter(|n| probe.sample_rate && *n > 0) {
+            let rate = (size as f64 / documents as f64).min(1.0);
+            ways.push(doc! { "$match": { "$sampleRate": rate } });
+        }
+        for way in ways {
+            match self.sample(coll, action, vec![way], probe).await {
+                Err(
+                    error @ SourceError::Server {
+                        failure: Failure::Refused,
+                        ..
+                    },
+                ) => {
+                    tracing::debug!(action, %error, "the server does not draw a sample");
+                }
+                ids => return ids.map(Some),
+            }
+        }
+        Ok(None)
     }
 
     async fn sample(
