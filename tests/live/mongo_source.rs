@@ -378,10 +378,10 @@ fn a_scan_that_never_gets_on_ends_in_an_error() {
         let namespace = format!("{}.things", database.name());
         let options = MongoOptions {
             connect_timeout: Duration::from_millis(500),
-            answer_timeout: Duration::from_secs(1),
+            answer_timeout: Duration::from_secs(5),
             batch: 100,
             retry: Retry {
-                patience: Duration::from_millis(1500),
+                patience: Duration::from_millis(6000),
                 first_wait: Duration::from_millis(100),
             },
             ..MongoOptions::default()

@@ -5,7 +5,7 @@ use super::{Ran, audit, command};
 use crate::support::{self, Database, block_on};
 use mongodb::bson::{RawDocumentBuf, doc};
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A database with 5,000 orders, and a configuration of it against a dump of nothing.
 fn orders(live: &str) -> Option<(Database, tempfile::TempDir, String)> {
@@ -79,6 +79,12 @@ fn outside_of_its_windows_a_store_is_left_alone() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
+    // Its directory holds something once everything has been looked at.
+    let planned = || std::fs::read_dir(dir.path().join("run")).is_ok_and(|mut files| files.next().is_some());
+    let begun = Instant::now();
+    while !planned() && begun.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(50));
+    }
     std::thread::sleep(Duration::from_secs(3));
     let pid = child.id().to_string();
     let interrupted = std::process::Command::new("kill").args(["-INT", &pid]).status();

@@ -46,7 +46,7 @@ impl Pair {
     /// A configuration whose stable side is the server behind `port`.
     fn config(&self, port: u16) -> String {
         format!(
-            "[stable]\nlocation = \"{}\"\n[stable.live]\npage = 100\ntimeout_seconds = 3\nretry_seconds = 15\n\
+            "[stable]\nlocation = \"{}\"\n[stable.live]\npage = 100\ntimeout_seconds = 10\nretry_seconds = 15\n\
              [candidate]\nlocation = \"{}\"\n[settle]\ndelay_seconds = 0.1\n\
              [[compare]]\nname = \"orders\"\nstable = \"{}.orders\"\ncandidate = \"orders\"\n",
             support::uri(port),

@@ -45,7 +45,10 @@ fn is_io(error: &Error) -> bool {
 }
 
 /// Whether the same request, or the same scan from where it stopped, may succeed when made again.
-pub(super) fn worth_another_try(failure: Failure) -> bool {
+pub(super) fn passes(error: &SourceError) -> bool {
+    let SourceError::Server { failure, .. } = error else {
+        return false;
+    };
     matches!(failure, Failure::Overload | Failure::Network)
 }
 

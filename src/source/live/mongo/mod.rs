@@ -24,7 +24,7 @@ pub use probe::{MongoProbe, ReadOrder};
 pub use server::{MongoRights, MongoServer};
 
 use super::super::SourceError;
-use super::Retry;
+use super::{Failures, Retry};
 use fault::Reporter;
 use location::Secrets;
 use mongodb::bson::{Bson, RawDocumentBuf, doc};
@@ -153,6 +153,22 @@ impl MongoStore {
         match tokio::time::timeout(timeout, answer).await {
             Ok(answer) => answer.map_err(|e| self.report.driver(action, &e)),
             Err(_) => Err(self.report.silence(action, timeout)),
+        }
+    }
+
+    /// Makes an attempt again for as long as the server cannot be reached or has too much to do.
+    pub(super) async fn patiently<T, A: Future<Output = Result<T, SourceError>>>(
+        &self,
+        attempt: impl Fn() -> A,
+    ) -> Result<T, SourceError> {
+        let mut failures = Failures::default();
+        loop {
+            match attempt().await {
+                Err(error) if fault::passes(&error) && self.options.retry.wait(&mut failures).await => {
+                    tracing::debug!(failures = failures.before, %error, "trying again");
+                }
+                answer => return answer,
+            }
         }
     }
 

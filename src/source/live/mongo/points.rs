@@ -6,12 +6,12 @@
 use super::MongoStore;
 use super::literal::{Unusable, to_bson};
 use super::probe::MongoProbe;
-use super::read::{retry, size};
+use super::read::size;
 use crate::canon::bson::walk;
 use crate::mapping::UuidOrder;
 use crate::model::{NumberRepr, NumberType, Value};
 use crate::source::SourceError;
-use crate::source::live::{Failures, Governor, KeyPart, Page};
+use crate::source::live::{Governor, KeyPart, Page};
 use futures_util::StreamExt;
 use mongodb::Collection;
 use mongodb::bson::spec::BinarySubtype;
@@ -73,14 +73,8 @@ impl MongoStore {
         probe: &MongoProbe,
         governor: &Governor,
     ) -> Result<Vec<RawBatch>, SourceError> {
-        let mut failures = Failures::default();
-        loop {
-            let answer = self.look_up_once(coll, action, query.clone(), probe, governor);
-            match answer.await {
-                Err(error) if retry(&error) && self.options.retry.wait(&mut failures).await => {}
-                answer => return answer,
-            }
-        }
+        self.patiently(|| self.look_up_once(coll, action, query.clone(), probe, governor))
+            .await
     }
 
     async fn look_up_once(

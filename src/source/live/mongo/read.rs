@@ -104,7 +104,7 @@ impl Scan<'_> {
             if progress {
                 failures = Failures::default();
             }
-            if !retry(&error)
+            if !fault::passes(&error)
                 || progress && bound.is_some()
                 || !self.store.options.retry.wait(&mut failures).await
             {
@@ -366,10 +366,6 @@ impl MongoStore {
         }
         answer
     }
-}
-
-pub(super) fn retry(error: &SourceError) -> bool {
-    matches!(error, SourceError::Server { failure, .. } if fault::worth_another_try(*failure))
 }
 
 pub(super) fn size(batch: &RawBatch) -> usize {
