@@ -6,5 +6,6 @@ mod cql_source;
 mod doctor;
 mod faults;
 mod mongo_source;
+mod mongo_tls;
 mod smoke;
 mod support;

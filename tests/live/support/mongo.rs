@@ -22,6 +22,7 @@ pub struct Mongo {
 
 /// A server of a test's own.
 pub struct PrivateMongo {
+    uri: String,
     port: u16,
     dir: PathBuf,
     process: Process,
@@ -86,21 +87,41 @@ impl PrivateMongo {
         if !kind.is_built() {
             return None;
         }
+        Some(PrivateMongo::with(kind, &[], uri))
+    }
+
+    /// Starts a server that takes encrypted connections only, and shows the certificate of `fixtures/tls`.
+    pub fn encrypted() -> Option<PrivateMongo> {
+        if !Kind::FerretDb.is_built() {
+            return None;
+        }
+        let shows = [fixture("tls/certificate.pem"), fixture("tls/key.pem")];
+        let trusting = |port| format!("{}&tls=true&tlsCAFile={}", uri(port), shows[0].display());
+        Some(PrivateMongo::with(Kind::FerretDb, &shows, trusting))
+    }
+
+    fn with(kind: Kind, more: &[PathBuf], uri: impl Fn(u16) -> String) -> PrivateMongo {
         let (port, dir) = (workspace::port(), workspace::directory(kind.name()));
         let mut arguments = vec!["127.0.0.1".into(), port.to_string().into()];
         if kind == Kind::FerretDb {
             arguments.push(dir.join("data").into());
         }
-        let log = dir.join("log");
-        let process = Process::new(kind, arguments, log).env("ASSAY_SERVER_LOG", "debug");
-        let mut server = PrivateMongo { port, dir, process };
+        arguments.extend(more.iter().map(Into::into));
+        let process = Process::new(kind, arguments, dir.join("log")).env("ASSAY_SERVER_LOG", "debug");
+        let uri = uri(port);
+        let mut server = PrivateMongo {
+            uri,
+            port,
+            dir,
+            process,
+        };
         server.restart();
-        Some(server)
+        server
     }
 
     /// Where the server is.
     pub fn uri(&self) -> String {
-        uri(self.port)
+        self.uri.clone()
     }
 
     /// The server's port on 127.0.0.1.
@@ -187,6 +208,10 @@ impl Drop for Database {
             ));
         }
     }
+}
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
 }
 
 /// The address of a server here; through a proxy's port just as well.
