@@ -43,12 +43,12 @@ pub(super) fn compare_fields(records: Pair<&Drilled>, judge: &dyn Judge) -> Vec<
 
 fn compare_field(path: &str, fields: Pair<Option<&Captured>>, judge: &dyn Judge) -> Option<FieldDiff> {
     let captured = || [fields.stable, fields.candidate].into_iter().flatten();
-    let values = fields.map(|f| f.and_then(|f| f.value.as_ref().ok()).cloned());
+    let value = |side| fields[side].and_then(|f: &Captured| f.value.as_ref().ok());
     let diff = |class, tolerated_by, detail| {
         Some(FieldDiff {
             path: path.to_owned(),
             class,
-            values: values.clone(),
+            values: Pair::from_fn(|side| value(side).cloned()),
             tolerated_by,
             detail,
         })
@@ -63,17 +63,14 @@ fn compare_field(path: &str, fields: Pair<Option<&Captured>>, judge: &dyn Judge)
     if bytes.stable == bytes.candidate {
         return None;
     }
-    if let (Some(a), Some(b)) = (&values.stable, &values.candidate) {
+    let values = Pair::from_fn(value);
+    if let Pair {
+        stable: Some(stable),
+        candidate: Some(candidate),
+    } = values
+    {
         let rule = captured().find_map(|f| f.rule);
-        if let Some(reason) = rule.and_then(|rule| {
-            judge.tolerated(
-                rule,
-                Pair {
-                    stable: a,
-                    candidate: b,
-                },
-            )
-        }) {
+        if let Some(reason) = rule.and_then(|rule| judge.tolerated(rule, Pair { stable, candidate })) {
             return diff(Class::Changed, Some(reason), None);
         }
     }
@@ -82,7 +79,7 @@ fn compare_field(path: &str, fields: Pair<Option<&Captured>>, judge: &dyn Judge)
     }
     let class = match (bytes.stable, bytes.candidate) {
         (Some(a), Some(b)) if without_types(a) == without_types(b) => Class::TypeChanged,
-        (Some(_), Some(_)) if reordered(values.as_ref()) => Class::OrderOnly,
+        (Some(_), Some(_)) if reordered(values) => Class::OrderOnly,
         (None, Some(bytes)) | (Some(bytes), None) if dropped(bytes, fields) => return None,
         _ => Class::Changed,
     };
@@ -108,7 +105,7 @@ fn problem_class(problem: &Problem) -> Class {
 }
 
 /// Whether two values hold the same parts in another order: elements of a list, or fields of a document.
-fn reordered(values: Pair<&Option<Value>>) -> bool {
+fn reordered(values: Pair<Option<&Value>>) -> bool {
     let sorted = |value: &Value| -> Option<Vec<u8>> {
         let mut encoder = Encoder::new(Equality::default());
         match value {

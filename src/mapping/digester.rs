@@ -61,6 +61,8 @@ pub struct Digester {
     names: FxHashMap<u64, String>,
     pub(super) shape: Shape,
     pub(super) captured: Vec<Captured>,
+    /// Path seed and hash of fields that are not kept for drill-down.
+    spared: FxHashSet<(u64, u128)>,
     pub(super) reported: BTreeMap<String, u64>,
 }
 
@@ -97,6 +99,7 @@ impl Digester {
             names: FxHashMap::default(),
             shape: Shape::default(),
             captured: Vec::new(),
+            spared: FxHashSet::default(),
             reported: BTreeMap::new(),
         }
     }
@@ -146,6 +149,13 @@ impl Digester {
         self.names.get(&seed).map(String::as_str)
     }
 
+    /// Leaves these fields, by path seed and hash, out of what is kept for drill-down of the records to come: those of the
+    /// other side, where only what differs is to be shown.
+    pub fn spare(&mut self, fields: &[(u64, u128)]) {
+        self.spared.clear();
+        self.spared.extend(fields);
+    }
+
     /// The fields kept for drill-down; leaves none behind.
     pub fn take_captured(&mut self) -> Vec<Captured> {
         std::mem::take(&mut self.captured)
@@ -156,10 +166,10 @@ impl Digester {
         std::mem::take(&mut self.reported)
     }
 
-    /// Whether fields are kept for drill-down.
+    /// Whether a field with this hash is kept for drill-down.
     #[inline]
-    pub(super) fn keeps_fields(&self) -> bool {
-        self.depth == Depth::Tree
+    pub(super) fn keeps(&self, seed: u64, hash: Option<u128>) -> bool {
+        self.depth == Depth::Tree && hash.is_none_or(|hash| !self.spared.contains(&(seed, hash)))
     }
 
     /// Whether nothing more is wanted of this record: only the key was, and every part of it was read.

@@ -81,17 +81,19 @@ impl Digester {
         match encoded {
             Ok(value) => {
                 let mut seen = Seen::default();
-                let kept = self.keeps_fields();
-                if kept {
-                    seen.cell = OwnedCell::of(raw);
-                }
                 // A default stands for null, too, where null is what is written for absent.
                 let absent = p.equality.absent == Absent::Null && self.encoder.bytes() == NULL;
-                if let (true, Some(default)) = (absent, &p.defaults[rule]) {
+                let default = p.defaults[rule].as_ref().filter(|_| absent);
+                if let Some(default) = default {
                     self.encoder.clear();
                     self.encoder.raw(default);
                     seen.value = spec.default.clone();
-                } else if kept || matches!(spec.expect, Some(Expect::Type(_))) {
+                }
+                let kept = self.keeps_this(p, p.seeds[rule], spec.empty_is_null);
+                if kept {
+                    seen.cell = OwnedCell::of(raw);
+                }
+                if default.is_none() && (kept || matches!(spec.expect, Some(Expect::Type(_)))) {
                     seen.value = value.or_else(|| raw.to_value().ok());
                 }
                 self.take(p, rule, seen);
@@ -173,6 +175,12 @@ impl Digester {
         self.encoder.raw(&[PROBLEM_TAG, p.side as u8]);
     }
 
+    /// Whether the field whose value stands in the encoder is kept for drill-down.
+    fn keeps_this(&self, p: &Projection, seed: u64, empty_is_null: bool) -> bool {
+        let hash = || hashed(p, seed, self.encoder.bytes(), empty_is_null);
+        self.depth == Depth::Tree && self.keeps(seed, hash())
+    }
+
     /// Adds a field's hash, if it has one, to the record's sum; false if it does not count.
     #[inline]
     fn sum_up(&mut self, seed: u64, hash: Option<u128>) -> bool {
@@ -192,8 +200,9 @@ impl Digester {
         empty_is_null: bool,
         seen: Seen,
     ) {
-        let counted = self.sum_up(seed, hashed(p, seed, self.encoder.bytes(), empty_is_null));
-        if self.keeps_fields() {
+        let hash = hashed(p, seed, self.encoder.bytes(), empty_is_null);
+        let counted = self.sum_up(seed, hash);
+        if self.keeps(seed, hash) {
             let bytes = self.encoder.bytes();
             let null = !counted || empty_is_null && is_empty_collection(bytes);
             let Seen {
@@ -246,7 +255,7 @@ impl Digester {
         match encoded {
             Ok(path) => {
                 let mut seen = Seen::default();
-                if self.keeps_fields() {
+                if self.keeps_this(p, seed, cannot_be_empty(raw)) {
                     seen.value = raw.to_value().ok();
                     seen.cell = OwnedCell::of(raw);
                 }

@@ -1,6 +1,6 @@
 //! The short way and the long way through a record come to the same.
 
-use super::{Depth, Digester, Projection, Rule, Unmapped};
+use super::{Captured, Depth, Digester, Projection, Rule, Unmapped};
 use crate::Side;
 use crate::canon::{Absent, Equality, Numbers, RawRecord};
 use crate::digest::Hasher;
@@ -121,6 +121,34 @@ proptest! {
             let tree = digest(&p, &mut Digester::new(&p, Depth::Tree), &doc);
             prop_assert_eq!(&tree, &fresh);
         }
+    }
+}
+
+proptest! {
+    #[test]
+    fn only_fields_that_are_the_same_on_the_other_side_are_spared(docs in documents(), null in any::<bool>()) {
+        let absent = if null { Absent::Null } else { Absent::Distinct };
+        let p = projection(Unmapped::Compare, Numbers::Value, absent);
+        let look = |doc: &[u8], others: &[(u64, u128)]| {
+            let mut digester = Digester::new(&p, Depth::Tree);
+            digester.spare(others);
+            let mut found = (Vec::new(), Vec::new());
+            p.project(RawRecord::Bson(doc), 0, &mut digester, &mut |d| {
+                found = (d.take_captured(), d.fields().to_vec());
+            });
+            found
+        };
+        let (a, b) = (document(&docs[0]), document(&docs[docs.len() - 1]));
+        let ((ours, hashes), (theirs, _)) = (look(&a, &[]), look(&b, &[]));
+        let shown = |fields: &[Captured]| fields.iter().map(|f| format!("{f:?}")).collect::<Vec<_>>();
+        let (all, kept) = (shown(&theirs), shown(&look(&b, &hashes).0));
+        let same = |field: &&Captured| {
+            let twin = |other: &Captured| (&other.path, &other.canonical) == (&field.path, &field.canonical);
+            !field.uncounted && field.value.is_ok() && ours.iter().any(twin)
+        };
+        let spared = theirs.iter().filter(same).count();
+        prop_assert_eq!(kept.len() + spared, all.len());
+        prop_assert!(kept.iter().all(|field| all.contains(field)));
     }
 }
 

@@ -4,7 +4,7 @@ use super::first::Scanned;
 use super::judge::MappingJudge;
 use super::lane::Lane;
 use super::pass::Monitor;
-use super::reconcile::{Suspects, fetch, join};
+use super::reconcile::{Outlet, Suspects, fetch, join};
 use super::settle::{Patience, Settler};
 use super::summary::{columns, coverage, equality_box, heat, ignored, lossy, notices, tolerances};
 use super::unique::Repeated;
@@ -112,8 +112,12 @@ pub(super) fn reconcile(
             patience: means.patience,
             since: Instant::now(),
         };
-        join(lanes, aside, &settler, &mut |mut finding| {
-            doubt(&mut finding, unread);
+        let written = &|finding: &mut Finding| {
+            doubt(finding, unread);
+            let divergence = wire(name, &key_names, finding);
+            serde_json::to_vec(&divergence).expect("a divergence has a JSON form")
+        };
+        let tell = &mut |finding: Finding, json: Vec<u8>| {
             counts.add(finding.class, finding.state, 1);
             for field in &finding.fields {
                 let by_class = count_under(&mut fields, &field.path, |others, moved| {
@@ -126,10 +130,9 @@ pub(super) fn reconcile(
                     *tolerated.entry((field.path.clone(), reason.clone())).or_default() += 1;
                 }
             }
-            let divergence = wire(name, &key_names, &finding);
-            let json = serde_json::to_vec(&divergence).expect("a divergence has a JSON form");
             sorter.push(&finding.key, &json)
-        })?;
+        };
+        join(lanes, aside, &settler, Outlet { written, tell })?;
     }
     let tally = &scanned.tally;
     let total = sorter.len();

@@ -171,6 +171,19 @@ impl Lane {
         });
     }
 
+    /// Path seed and hash of every field of the one record that a raw record holds; none if something is wrong with it.
+    pub(super) fn fields<'d>(
+        &self,
+        bytes: &[u8],
+        locator: Locator,
+        digester: &'d mut Digester,
+    ) -> Option<&'d [(u64, u128)]> {
+        let raw = self.raw(bytes).filter(|_| !self.projection.explodes())?;
+        self.projection
+            .project(raw, locator.offset, digester, &mut |_| {});
+        digester.problem().is_none().then(|| digester.fields())
+    }
+
     /// A digester for this lane.
     pub fn digester(&self, depth: Depth) -> Digester {
         Digester::new(&self.projection, depth)

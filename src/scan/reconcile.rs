@@ -7,12 +7,12 @@ use super::pass::read_again;
 use super::settle::{Settler, unsettled};
 use super::tally::{Tally, Unread};
 use super::unique::{Repeated, head, leaf};
-use crate::Pair;
 use crate::diff::{Drilled, Finding, Group, Judge, Place, classify, classify_many};
 use crate::digest::{Hasher, KeyHash};
 use crate::mapping::{Depth, Digester};
 use crate::report::{Class, State};
 use crate::store::{SortError, Sorted};
+use crate::{Pair, Side};
 use rayon::prelude::*;
 use rustc_hash::FxHashSet;
 
@@ -157,12 +157,36 @@ const BATCH_BYTES: usize = 4 << 20;
 /// Records under one key that are looked at together; more are looked at one by one.
 const FEW: usize = 64;
 
-/// Joins what was put aside, key by key, and hands every finding to `tell`.
+/// Where findings go: each is written down, several at a time, and then told, one by one.
+pub(super) struct Outlet<'t> {
+    /// Gives a finding the form in which it is kept.
+    pub written: &'t (dyn Fn(&mut Finding) -> Vec<u8> + Sync),
+    /// Takes a finding and its form.
+    pub tell: &'t mut dyn FnMut(Finding, Vec<u8>) -> Result<(), SortError>,
+}
+
+impl Outlet<'_> {
+    fn tell_all(&mut self, findings: Vec<Finding>) -> Result<(), SortError> {
+        let written = self.written;
+        let findings: Vec<(Finding, Vec<u8>)> = findings
+            .into_par_iter()
+            .map(|mut finding| {
+                let form = written(&mut finding);
+                (finding, form)
+            })
+            .collect();
+        findings
+            .into_iter()
+            .try_for_each(|(finding, form)| (self.tell)(finding, form))
+    }
+}
+
+/// Joins what was put aside, key by key, and tells every finding.
 pub(super) fn join(
     lanes: Pair<&Lane>,
     mut aside: Sorted<'_>,
     settler: &Settler<'_>,
-    tell: &mut dyn FnMut(Finding) -> Result<(), SortError>,
+    mut outlet: Outlet<'_>,
 ) -> Result<(), SortError> {
     let mut batch: Vec<Vec<Aside>> = Vec::new();
     let mut crowd: Option<Crowd<'_>> = None;
@@ -182,7 +206,7 @@ pub(super) fn join(
                 bytes += size;
                 if group.len() > FEW || group.len() > 4 && bytes > BATCH_BYTES {
                     let crowded = batch.pop().unwrap_or_default();
-                    work_off(lanes, &mut batch, settler, tell)?;
+                    work_off(lanes, &mut batch, settler, &mut outlet)?;
                     let crowd = crowd.insert(Crowd::new(lanes));
                     crowded.iter().for_each(|record| crowd.add(record));
                     bytes = 0;
@@ -191,10 +215,10 @@ pub(super) fn join(
             }
         }
         if let Some(finding) = crowd.take().and_then(|crowd| crowd.settle(settler)) {
-            tell(finding)?;
+            outlet.tell_all(vec![finding])?;
         }
         if bytes + size > BATCH_BYTES {
-            work_off(lanes, &mut batch, settler, tell)?;
+            work_off(lanes, &mut batch, settler, &mut outlet)?;
             bytes = 0;
         }
         bytes += size;
@@ -202,22 +226,22 @@ pub(super) fn join(
         batch.push(vec![record]);
     }
     if let Some(finding) = crowd.and_then(|crowd| crowd.settle(settler)) {
-        tell(finding)?;
+        outlet.tell_all(vec![finding])?;
     }
-    work_off(lanes, &mut batch, settler, tell)
+    work_off(lanes, &mut batch, settler, &mut outlet)
 }
 
 fn work_off(
     lanes: Pair<&Lane>,
     batch: &mut Vec<Vec<Aside>>,
     settler: &Settler<'_>,
-    tell: &mut dyn FnMut(Finding) -> Result<(), SortError>,
+    outlet: &mut Outlet<'_>,
 ) -> Result<(), SortError> {
     let live = settler.live();
     let looked: Vec<Looked> = std::mem::take(batch)
         .into_par_iter()
         .map_init(
-            || lanes.map(|l| l.digester(Depth::Tree)),
+            || Depths::of(lanes),
             |digesters, records| {
                 let looked = examine(lanes, records, digesters)?;
                 match looked {
@@ -236,7 +260,47 @@ fn work_off(
         }
     }
     findings.extend(settler.settle(groups));
-    findings.into_iter().try_for_each(tell)
+    outlet.tell_all(findings)
+}
+
+/// Digesters of both sides for records that are looked at in full, and for their digests alone.
+struct Depths {
+    tree: Pair<Digester>,
+    digest: Pair<Digester>,
+}
+
+impl Depths {
+    fn of(lanes: Pair<&Lane>) -> Depths {
+        let digesters = |depth| lanes.map(|lane| lane.digester(depth));
+        Depths {
+            tree: digesters(Depth::Tree),
+            digest: digesters(Depth::Digest),
+        }
+    }
+
+    /// Lets each side leave out the fields that are the same on the other one, where that can be known at little cost.
+    fn spare(&mut self, lanes: Pair<&Lane>, records: &[Aside]) {
+        let mut fields = Pair::<Option<&[(u64, u128)]>>::default();
+        if let [a, b] = records
+            && a.side != b.side
+        {
+            let [stable, candidate] = match a.side {
+                Side::Stable => [a, b],
+                Side::Candidate => [b, a],
+            };
+            let records = Pair { stable, candidate };
+            let of = |((record, lane), digester): ((&Aside, &Lane), _)| match record.raw.is_empty() {
+                true => None,
+                false => lane.fields(&record.raw, record.locator, digester),
+            };
+            fields = records.zip(lanes).zip(self.digest.as_mut()).map(of);
+        }
+        let known = fields.stable.is_some() && fields.candidate.is_some();
+        for side in Side::BOTH {
+            let others = fields[side.other()].filter(|_| known);
+            self.tree[side].spare(others.unwrap_or_default());
+        }
+    }
 }
 
 /// What came of looking at the records under one key.
@@ -248,7 +312,7 @@ enum Looked {
 }
 
 /// Looks at all records under one key hash in full. What was equal by digest already is not looked at.
-fn examine(lanes: Pair<&Lane>, records: Vec<Aside>, digesters: &mut Pair<Digester>) -> Option<Looked> {
+fn examine(lanes: Pair<&Lane>, records: Vec<Aside>, digesters: &mut Depths) -> Option<Looked> {
     if let [a, b] = &records[..]
         && a.side != b.side
         && a.record == b.record
@@ -256,10 +320,11 @@ fn examine(lanes: Pair<&Lane>, records: Vec<Aside>, digesters: &mut Pair<Digeste
     {
         return None;
     }
+    digesters.spare(lanes, &records);
     let mut key = Vec::new();
     let mut sides: Pair<Vec<Drilled>> = Pair::default();
     for record in &records {
-        match look(lanes, record, &mut digesters[record.side]) {
+        match look(lanes, record, &mut digesters.tree[record.side]) {
             Ok((its_key, drilled)) => {
                 key = its_key;
                 sides[record.side].push(drilled);
