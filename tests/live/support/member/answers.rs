@@ -342,19 +342,25 @@ fn advance(
                 .is_none_or(|(after, _)| compare(after, id, fold).is_le())
             && matches(document, &filter, fold)
     };
-    let mut all = content.held(&query.namespace, query.at)?;
-    all.sort_by(|a, b| match (a.get("_id"), b.get("_id")) {
-        (Some(a), Some(b)) => compare(a, b, fold),
-        _ => std::cmp::Ordering::Equal,
-    });
+    let mut all: Vec<&Document> = content
+        .held(&query.namespace, query.at)?
+        .iter()
+        .filter(|document| inside(document))
+        .collect();
+    if fold {
+        all.sort_by(|a, b| match (a.get("_id"), b.get("_id")) {
+            (Some(a), Some(b)) => compare(a, b, fold),
+            _ => std::cmp::Ordering::Equal,
+        });
+    }
     let sent = query.after.as_ref().map_or(0, |(_, sent)| *sent);
-    let mut found: Vec<Document> = all.into_iter().filter(inside).skip(sent).collect();
+    let mut found: Vec<&Document> = all.into_iter().skip(sent).collect();
     found.truncate(usize::try_from(query.left).unwrap_or(usize::MAX));
     let more = (found.len() as i64) > size && !query.command.get_bool("singleBatch").unwrap_or(false);
     found.truncate(usize::try_from(size).unwrap_or(usize::MAX));
     query.left -= found.len() as i64;
     if let Some(last) = found.last().and_then(|last| last.get("_id")).cloned() {
-        let same = |d: &&Document| d.get("_id").is_some_and(|id| compare(id, &last, fold).is_eq());
+        let same = |d: &&&Document| d.get("_id").is_some_and(|id| compare(id, &last, fold).is_eq());
         let before = query
             .after
             .filter(|(after, _)| compare(after, &last, fold).is_eq());
@@ -370,7 +376,13 @@ fn advance(
         });
         cursors.open.insert(id, query);
     }
-    Ok((found.into_iter().map(|d| projected(d, only_ids)).collect(), id))
+    Ok((
+        found
+            .into_iter()
+            .map(|d| projected(d.clone(), only_ids))
+            .collect(),
+        id,
+    ))
 }
 
 /// The only projection that is asked for is that to `_id`.

@@ -80,7 +80,7 @@ impl Content {
 
     /// What a collection holds.
     pub fn documents(&self, namespace: &str) -> Vec<Document> {
-        self.held(namespace, None).unwrap_or_default()
+        self.held(namespace, None).unwrap_or_default().to_vec()
     }
 
     fn at(&self, increment: u32) -> Timestamp {
@@ -129,8 +129,8 @@ impl Content {
         self.collections.get(namespace)
     }
 
-    /// What a collection holds, or held at a time.
-    pub(super) fn held(&self, namespace: &str, at: Option<Timestamp>) -> Result<Vec<Document>, Refusal> {
+    /// What a collection holds, or held at a time, in the order of its `_id`s.
+    pub(super) fn held(&self, namespace: &str, at: Option<Timestamp>) -> Result<&[Document], Refusal> {
         if let Some(at) = at.filter(|at| (at.time, at.increment) < (self.started, self.oldest)) {
             let (time, increment) = (at.time, at.increment);
             let text = format!(
@@ -143,7 +143,7 @@ impl Content {
             let mut states = collection.states.iter().rev();
             states.find(|(since, _)| *since <= limit)
         });
-        Ok(state.map(|(_, documents)| documents.clone()).unwrap_or_default())
+        Ok(state.map_or(&[], |(_, documents)| documents))
     }
 }
 
