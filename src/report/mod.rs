@@ -40,7 +40,7 @@ pub use result::{
     AuditResult, ColumnHeat, CompareResult, Coverage, EqualityInForce, FieldCount, HEAT_RANGES, IgnoredField,
     LossyExport, Sample, StoreIdentity, ToleranceUsed, Unread,
 };
-pub use run::{CompareRun, Failure, FailureKind, Outcome, RunFacts, StoreLoad};
+pub use run::{ClusterTime, CompareRun, Failure, FailureKind, Outcome, RunFacts, SnapshotReads, StoreLoad};
 pub use sanitise::sanitise;
 pub use show::{SHOWN_CHARS, Shown};
 pub use text::Text;

@@ -68,6 +68,37 @@ pub struct StoreLoad {
     /// The fewest that were allowed at the same time; none if the store never showed that there were too many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub least_allowed: Option<u64>,
+    /// How suspects were read as of one cluster time; none if the store was not seen to offer it, or nothing was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub snapshots: Option<SnapshotReads>,
+}
+
+/// How suspects were read as of one cluster time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SnapshotReads {
+    /// Readings of any number of suspects, each as of one time.
+    pub reads: u64,
+    /// The first of these times.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first: Option<ClusterTime>,
+    /// The last of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<ClusterTime>,
+    /// How often a reading was begun anew at another time, since the store had not kept the state of the first.
+    pub begun_anew: u64,
+    /// Readings that were made as of no one time in the end.
+    pub given_up: u64,
+}
+
+/// A point in a deployment's own time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterTime {
+    /// Seconds since 1970.
+    pub seconds: u32,
+    /// The number within the second.
+    pub increment: u32,
 }
 
 /// How one compare was carried out.

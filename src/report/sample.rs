@@ -75,6 +75,13 @@ pub(crate) fn clean() -> Report {
     report
 }
 
+fn cluster_time(increment: u32) -> ClusterTime {
+    ClusterTime {
+        seconds: 1_790_000_000,
+        increment,
+    }
+}
+
 /// A report with every class of trouble a reader must see, and every optional part filled: NO_GO.
 pub(crate) fn full() -> Report {
     let mut report = clean();
@@ -90,6 +97,13 @@ pub(crate) fn full() -> Report {
         waited_ms: 12_500,
         most_in_flight: 4,
         least_allowed: Some(2),
+        snapshots: Some(SnapshotReads {
+            reads: 3,
+            first: Some(cluster_time(1)),
+            last: Some(cluster_time(20)),
+            begun_anew: 1,
+            given_up: 0,
+        }),
     });
     let orders = &mut report.result.compares[0];
     orders.roots.candidate = Some("b1".repeat(32));

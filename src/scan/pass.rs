@@ -372,12 +372,16 @@ impl<F: Flow> Desk<'_, '_, F> {
         }
     }
 
-    /// The sides of which a chunk is to be read next: the one that is behind, or both; the other one alone, if it has to come
-    /// before they are admitted.
+    /// The sides of which a chunk is to be read next: the one that is behind, or both; when time is up, those that are in the
+    /// midst of a range. The other one alone, if it has to come before they are admitted.
     fn due(&self) -> Pair<bool> {
         let behind = self.lead.lock().expect(POISONED).behind();
+        let over = (self.over)();
         let due = Pair::from_fn(|side| {
-            let open = behind.is_none_or(|behind| behind == side || self.has_ended(behind));
+            let open = match over {
+                true => !self.resting[side].load(Ordering::Relaxed),
+                false => behind.is_none_or(|behind| behind == side || self.has_ended(behind)),
+            };
             open && !self.has_ended(side)
         });
         let Some(full) = Side::BOTH

@@ -95,7 +95,7 @@ impl Source {
     pub fn find(&self, name: &str) -> Result<&Namespace, SourceError> {
         match self {
             Source::Files(files) => files.find(name),
-            Source::Live(live) => super::open::find(live.location(), live.namespaces(), name),
+            Source::Live(live) => live.find(name),
         }
     }
 

@@ -69,6 +69,8 @@ pub enum Failure {
     Overload,
     /// It was not reached, or the connection broke. Worth another try.
     Network,
+    /// It has not kept the state of the time that was asked for. Worth another try, at another time.
+    Snapshot,
 }
 
 /// Why a source cannot be opened or read. Cloneable, so that a broken stream can keep saying why it is broken.
@@ -156,7 +158,7 @@ impl SourceError {
             SourceError::Server { failure, .. } => match failure {
                 Failure::Denied => SourceErrorKind::Permission,
                 Failure::Refused => SourceErrorKind::Usage,
-                Failure::Overload | Failure::Network => SourceErrorKind::Io,
+                Failure::Overload | Failure::Network | Failure::Snapshot => SourceErrorKind::Io,
             },
             SourceError::Namespace { .. } => SourceErrorKind::NotFound,
         }

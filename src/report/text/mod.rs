@@ -6,9 +6,10 @@ mod page;
 use super::class::State;
 use super::model::Report;
 use super::render::{Divergences, Render};
-use super::run::{Outcome, StoreLoad};
+use super::run::{ClusterTime, Outcome, SnapshotReads, StoreLoad};
 use crate::Side;
 use crate::verdict::{Decision, Severity, Verdict};
+use jiff::Timestamp;
 use page::{Page, grouped};
 use std::io;
 
@@ -148,6 +149,9 @@ fn run(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
     for (side, load) in run.load.into_sides() {
         if let Some(load) = load {
             page.item("load", &asked(side, load))?;
+            if let Some(snapshots) = load.snapshots {
+                page.item("snapshots", &pinned(side, snapshots))?;
+            }
         }
     }
     for compare in &run.compares {
@@ -184,6 +188,25 @@ fn asked(side: Side, load: StoreLoad) -> String {
         seconds.0,
         seconds.1,
         count(load.back_offs, "time")
+    )
+}
+
+/// How suspects were read as of one cluster time, in a line.
+fn pinned(side: Side, snapshots: SnapshotReads) -> String {
+    let shown = |at: ClusterTime| match Timestamp::from_second(at.seconds.into()) {
+        Ok(second) => format!("{second} ({})", at.increment),
+        Err(_) => format!("{} ({})", at.seconds, at.increment),
+    };
+    let times = match (snapshots.first, snapshots.last) {
+        (Some(first), Some(last)) if first != last => format!(", {} to {}", shown(first), shown(last)),
+        (Some(at), _) => format!(", {}", shown(at)),
+        _ => String::new(),
+    };
+    format!(
+        "{side}: suspects read {} as of one cluster time{times}; begun anew {}, given up {}",
+        count(snapshots.reads, "time"),
+        count(snapshots.begun_anew, "time"),
+        count(snapshots.given_up, "time"),
     )
 }
 

@@ -5,13 +5,14 @@ use crate::canon::VERSION;
 use crate::mapping::Compare;
 use crate::plan::Plan;
 use crate::report::{
-    AuditResult, CompareResult, CompareRun, Outcome, Report, RunFacts, StoreIdentity, StoreLoad,
+    AuditResult, ClusterTime, CompareResult, CompareRun, Outcome, Report, RunFacts, SnapshotReads,
+    StoreIdentity, StoreLoad,
 };
 use crate::scan::compare::{Means, Prepared, reconcile};
 use crate::scan::first::Scanned;
 use crate::scan::pass::Monitor;
 use crate::scan::settle::Patience;
-use crate::source::live::Usage;
+use crate::source::live::{self, SnapshotUse, Usage};
 use crate::store::write_atomic;
 use crate::verdict::{Evidence, decide};
 use crate::{Pair, Side};
@@ -102,7 +103,7 @@ impl Session {
             load: self
                 .sources
                 .as_ref()
-                .map(|source| source.live().map(|live| load(live.usage()))),
+                .map(|source| source.live().map(|live| load(live.usage(), live.snapshots()))),
         };
         let result = AuditResult {
             config_digest: self.config.file.as_ref().map(|_| self.config.digest.clone()),
@@ -172,7 +173,7 @@ impl Session {
     }
 }
 
-fn load(usage: Usage) -> StoreLoad {
+fn load(usage: Usage, snapshots: Option<SnapshotUse>) -> StoreLoad {
     StoreLoad {
         requests: usage.requests,
         bytes: usage.bytes,
@@ -180,6 +181,20 @@ fn load(usage: Usage) -> StoreLoad {
         waited_ms: usage.waited.as_millis() as u64,
         most_in_flight: usage.most_in_flight as u64,
         least_allowed: usage.least_allowed.map(|least| least as u64),
+        snapshots: snapshots.map(|snapshots| SnapshotReads {
+            reads: snapshots.reads,
+            first: snapshots.first.map(cluster_time),
+            last: snapshots.last.map(cluster_time),
+            begun_anew: snapshots.begun_anew,
+            given_up: snapshots.given_up,
+        }),
+    }
+}
+
+fn cluster_time(at: live::ClusterTime) -> ClusterTime {
+    ClusterTime {
+        seconds: at.seconds,
+        increment: at.increment,
     }
 }
 

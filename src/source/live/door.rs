@@ -4,7 +4,8 @@ use super::cql::{CqlOptions, CqlStore, LiveTable};
 use super::mongo::{CollectionKind, LiveCollection, MongoOptions, MongoProbe, MongoStore};
 use super::secret::{Protocol, Secret, shown};
 use super::stream::LiveStream;
-use super::{Governor, KeyPart, Limits, Page, Range, Usage, runtime};
+use super::{Governor, KeyPart, Limits, Page, Range, SnapshotUse, Usage, runtime};
+use crate::source::open::find;
 use crate::source::{Engine, Format, Namespace, Position, Schema, SourceError};
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -38,11 +39,13 @@ pub struct LiveSource {
     governor: Governor,
     at_once: usize,
     namespaces: Vec<Namespace>,
+    /// Read only if a compare names them.
+    views: Vec<Namespace>,
     schemas: Vec<Schema>,
-    notices: Vec<String>,
     readings: Mutex<HashMap<String, Arc<Reading>>>,
     /// What turned out on the way.
     noted: Mutex<BTreeSet<String>>,
+    snapshots: Mutex<SnapshotUse>,
 }
 
 #[derive(Debug)]
@@ -86,17 +89,17 @@ impl LiveSource {
                 ));
             }
         };
-        let namespaces = store.namespaces();
         Ok(LiveSource {
             location: location.to_owned(),
             schemas: store.schemas(),
-            notices: store.notices(),
-            namespaces,
+            namespaces: store.namespaces(|kind| kind != CollectionKind::View),
+            views: store.namespaces(|kind| kind == CollectionKind::View),
             store: Arc::new(store),
             governor: Governor::new(options.limits.clone()),
             at_once: options.limits.in_flight.max(1),
             readings: Mutex::default(),
             noted: Mutex::default(),
+            snapshots: Mutex::default(),
         })
     }
 
@@ -113,9 +116,15 @@ impl LiveSource {
         }
     }
 
-    /// What it holds, in order of name.
+    /// What it holds, in order of name. Views are left out: they hold nothing of their own.
     pub fn namespaces(&self) -> &[Namespace] {
         &self.namespaces
+    }
+
+    /// The namespace called `name`, see [`FileSource::find`](crate::source::FileSource::find); a view, too.
+    pub fn find(&self, name: &str) -> Result<&Namespace, SourceError> {
+        let found = find(&self.location, &self.namespaces, name);
+        found.or_else(|error| find(&self.location, &self.views, name).map_err(|_| error))
     }
 
     /// The schemas of its tables, as CQL.
@@ -130,7 +139,15 @@ impl LiveSource {
         let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         degraded.extend(noted.iter().cloned());
         degraded.sort();
-        [self.notices.clone(), degraded].concat()
+        let aside = self
+            .views
+            .iter()
+            .filter(|view| !readings.contains_key(&view.name));
+        let aside = aside.map(|view| {
+            let name = &view.name;
+            format!("`{name}` left aside: a view has no documents of its own, and no compare names it")
+        });
+        aside.chain(degraded).collect()
     }
 
     /// Adds to the notices what turned out on the way; the same sentence comes once.
@@ -144,6 +161,12 @@ impl LiveSource {
     /// What was asked of it so far.
     pub fn usage(&self) -> Usage {
         self.governor.usage()
+    }
+
+    /// How single records were read as of one cluster time; none if the store was not seen to offer it.
+    pub fn snapshots(&self) -> Option<SnapshotUse> {
+        let snapshots = self.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(*snapshots).filter(|snapshots| *snapshots != SnapshotUse::default())
     }
 
     /// Requests that may be under way at once.
@@ -196,7 +219,10 @@ impl LiveSource {
     /// The records under some keys; there may be others among them.
     pub fn points(&self, namespace: &Namespace, keys: &[Vec<KeyPart>]) -> Result<Page, SourceError> {
         let reading = self.reading(namespace)?;
-        runtime().block_on(reading.points(keys))
+        let (page, snapshot) = runtime().block_on(reading.points(keys))?;
+        let mut snapshots = self.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
+        snapshots.add(snapshot);
+        Ok(page)
     }
 }
 
@@ -218,14 +244,16 @@ impl Reading {
         }
     }
 
-    async fn points(&self, keys: &[Vec<KeyPart>]) -> Result<Page, SourceError> {
+    async fn points(&self, keys: &[Vec<KeyPart>]) -> Result<(Page, SnapshotUse), SourceError> {
         match (&*self.store, &self.probe) {
             (Store::Mongo(store, _), Some(probe)) => {
-                store.points(&self.namespace, keys, probe, &self.governor).await
+                let points = store.points(&self.namespace, keys, probe, &self.governor).await?;
+                Ok((points.page, points.snapshot))
             }
             (Store::Cql(store, tables), _) => {
                 let table = table(tables, &self.namespace);
-                store.points(table, keys, &self.governor).await
+                let page = store.points(table, keys, &self.governor).await?;
+                Ok((page, SnapshotUse::default()))
             }
             (Store::Mongo(..), None) => unreachable!("{PROBED}"),
         }
@@ -277,7 +305,8 @@ impl Store {
         }
     }
 
-    fn namespaces(&self) -> Vec<Namespace> {
+    /// Its tables, or its collections of the kinds that are wanted.
+    fn namespaces(&self, wanted: impl Fn(CollectionKind) -> bool) -> Vec<Namespace> {
         let namespace = |name, format, engine, bytes: Option<u64>, metadata| Namespace {
             name,
             format,
@@ -290,9 +319,10 @@ impl Store {
         match self {
             Store::Mongo(_, collections) => collections
                 .iter()
-                .filter(|c| c.kind != CollectionKind::View)
+                .filter(|c| wanted(c.kind))
                 .map(|c| {
-                    let metadata = Some(c.metadata.clone());
+                    // Indexes and options of a view are those of what it is over.
+                    let metadata = (c.kind != CollectionKind::View).then(|| c.metadata.clone());
                     namespace(
                         c.namespace.clone(),
                         Format::Bson,
@@ -304,6 +334,7 @@ impl Store {
                 .collect(),
             Store::Cql(_, tables) => tables
                 .iter()
+                .filter(|_| wanted(CollectionKind::Collection))
                 .map(|t| {
                     namespace(
                         t.name(),
@@ -328,17 +359,5 @@ impl Store {
                 })
                 .collect(),
         }
-    }
-
-    fn notices(&self) -> Vec<String> {
-        let views = match self {
-            Store::Mongo(_, collections) => collections,
-            Store::Cql(..) => return Vec::new(),
-        };
-        views
-            .iter()
-            .filter(|c| c.kind == CollectionKind::View)
-            .map(|c| format!("`{}` left aside: a view has no documents of its own", c.namespace))
-            .collect()
     }
 }

@@ -20,7 +20,7 @@ pub use crate::plan::Range;
 pub use door::{LiveOptions, LiveSource, Reading};
 pub use limits::{Governor, Limits, Permit, Usage, Window};
 pub use look::{Look, look};
-pub use page::{KeyPart, Page};
+pub use page::{ClusterTime, KeyPart, Page, SnapshotUse};
 pub use retry::{Failures, Retry};
 pub use secret::{Protocol, Secret, holds_password, shown};
 pub use stream::LiveStream;

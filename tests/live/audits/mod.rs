@@ -3,6 +3,7 @@
 mod clean;
 mod cluster;
 mod manners;
+mod member;
 mod orders;
 mod settle;
 mod shop;

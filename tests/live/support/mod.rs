@@ -12,10 +12,12 @@
 //! | [`mongodb`] | FerretDB | `ASSAY_TEST_MONGODB_URI` |
 //! | [`mongodb_2`] | mongo-java-server | `ASSAY_TEST_MONGODB_URI_2` |
 //! | [`cql`] | one Cassandra node | `ASSAY_TEST_CQL`, `ASSAY_TEST_CQL_USER`, `ASSAY_TEST_CQL_PASSWORD` |
+//! | [`member::Member`] | a stand-in within the test process | – |
 //! | [`PrivateMongo`], [`PrivateNode`], [`cluster`] | own processes, which a test may kill | – |
 
 mod cluster;
 mod cql;
+pub mod member;
 mod mongo;
 mod process;
 mod proxy;

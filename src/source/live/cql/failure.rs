@@ -86,7 +86,7 @@ pub(super) fn advice(failure: Failure) -> &'static str {
         Failure::Overload => {
             "see that enough replicas are up for the consistency asked for, then try again, with fewer requests at a time"
         }
-        Failure::Network => {
+        Failure::Network | Failure::Snapshot => {
             "see that the nodes are up and that their addresses can be reached from here, then try again"
         }
     }

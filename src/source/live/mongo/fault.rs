@@ -14,6 +14,8 @@ const OVERLOAD: &[i32] = &[
 ];
 /// The server did not reach another, or a cursor is gone: the same request may succeed elsewhere.
 const NETWORK: &[i32] = &[6, 7, 43, 89, 133, 136, 9001];
+/// The state of the time that was asked for is no longer there, or not to be had.
+const SNAPSHOT: &[i32] = &[239, 246];
 
 /// What kind of failure an error of the driver is.
 pub(super) fn failure(error: &Error) -> Failure {
@@ -26,6 +28,7 @@ pub(super) fn failure(error: &Error) -> Failure {
             code if DENIED.contains(&code) => Failure::Denied,
             code if OVERLOAD.contains(&code) => Failure::Overload,
             code if NETWORK.contains(&code) => Failure::Network,
+            code if SNAPSHOT.contains(&code) => Failure::Snapshot,
             _ => Failure::Refused,
         },
         ErrorKind::Io(io) if io.kind() == std::io::ErrorKind::TimedOut => Failure::Overload,
@@ -49,7 +52,7 @@ pub(super) fn passes(error: &SourceError) -> bool {
     let SourceError::Server { failure, .. } = error else {
         return false;
     };
-    matches!(failure, Failure::Overload | Failure::Network)
+    matches!(failure, Failure::Overload | Failure::Network | Failure::Snapshot)
 }
 
 /// Makes errors that name the place and hide the secrets.
@@ -112,6 +115,9 @@ fn advice(failure: Failure) -> &'static str {
         }
         Failure::Refused => "see the server's log for the command, and what its version supports",
         Failure::Overload => "try again later, or ask for less at a time",
+        Failure::Snapshot => {
+            "try again; if it stays, let the server keep its history longer (`minSnapshotHistoryWindowInSeconds`)"
+        }
         Failure::Network => {
             "check that the address is right and the server runs and can be reached, then try again"
         }
@@ -134,7 +140,7 @@ mod tests {
 
     #[test]
     fn every_code_has_one_meaning() {
-        let mut codes = [DENIED, OVERLOAD, NETWORK].concat();
+        let mut codes = [DENIED, OVERLOAD, NETWORK, SNAPSHOT].concat();
         let count = codes.len();
         codes.sort_unstable();
         codes.dedup();

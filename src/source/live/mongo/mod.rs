@@ -3,23 +3,28 @@
 //! Compatible servers accept what they do not do, so nothing is taken from a version number: [`MongoStore::probe`] looks at
 //! what a server answers, and everything else goes by that. Documents are copied from the server's batches as bytes.
 //!
-//! Map: `location` and `fault` say where and why something failed, `catalog` lists collections, `probe` observes, `filter`
-//! and `order` know ranges of `_id`, `split` finds their bounds, `read` scans them, `points` looks up keys; `server` is what
-//! a server says of itself.
+//! Map: `location` and `fault` say where and why something failed, `catalog` lists collections, `probe` is what was observed
+//! of one and `looks` how, `filter` and `order` know ranges of `_id`, `split` finds their bounds, `read` scans them and
+//! `receive` takes what comes, `points` looks up keys, at one cluster time where `snapshot` can; `server` is what a server
+//! says of itself.
 
 mod catalog;
 mod fault;
 mod filter;
 mod literal;
 mod location;
+mod looks;
 mod order;
 mod points;
 mod probe;
 mod read;
+mod receive;
 mod server;
+mod snapshot;
 mod split;
 
 pub use catalog::{CollectionKind, LiveCollection};
+pub use points::MongoPoints;
 pub use probe::{MongoProbe, ReadOrder};
 pub use server::{MongoRights, MongoServer};
 

@@ -3,29 +3,39 @@
 //! The query has to bring every record whose key is canonically equal to the one asked for, so each value becomes all BSON
 //! values that a server could tell from it but Assay would not. More records than asked for do no harm.
 
-use super::MongoStore;
 use super::literal::{Unusable, to_bson};
 use super::probe::MongoProbe;
-use super::read::size;
+use super::receive::size;
+use super::{MongoStore, fault, snapshot};
 use crate::canon::bson::walk;
 use crate::mapping::UuidOrder;
 use crate::model::{NumberRepr, NumberType, Value};
 use crate::source::SourceError;
-use crate::source::live::{Governor, KeyPart, Page};
-use futures_util::StreamExt;
-use mongodb::Collection;
+use crate::source::live::{Failures, Governor, KeyPart, Page, SnapshotUse};
+use futures_util::TryStreamExt;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, Document, RawDocumentBuf, doc};
 use mongodb::options::{ReadPreference, SelectionCriteria};
 use mongodb::raw_batch_cursor::RawBatch;
+use mongodb::{ClientSession, Collection};
 
 /// Keys in one query.
 const KEYS: usize = 100;
 /// The most forms of one key that are asked for: all orders of the fields of a document of five.
 const FORMS: usize = 120;
 
+/// Records that were asked for by their keys.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MongoPoints {
+    /// The records.
+    pub page: Page,
+    /// The cluster time as of which they were read.
+    pub snapshot: SnapshotUse,
+}
+
 impl MongoStore {
-    /// Reads the records of these keys: all of them that are there, and perhaps others.
+    /// Reads the records of these keys: all of them that are there, and perhaps others. Where the server was seen to pin
+    /// snapshots, they are read as of one cluster time.
     ///
     /// # Errors
     /// If a key has no form that could be asked for; and what [`MongoStore::read`] fails on.
@@ -35,72 +45,111 @@ impl MongoStore {
         keys: &[Vec<KeyPart>],
         probe: &MongoProbe,
         governor: &Governor,
-    ) -> Result<Page, SourceError> {
-        let coll = self.collection(collection)?;
+    ) -> Result<MongoPoints, SourceError> {
         let action = format!("read single records of `{collection}`");
-        let mut page = Page::default();
-        for keys in keys.chunks(KEYS) {
-            let query = query(keys, self.options.legacy_uuids, probe.type_codes.as_slice());
-            let query = query.map_err(|problem| {
-                self.report.refused(
-                    &action,
-                    problem,
-                    "let the mapping bring the key to a type that the store holds",
-                )
+        let queries = keys
+            .chunks(KEYS)
+            .map(|keys| query(keys, self.options.legacy_uuids, probe.type_codes.as_slice()));
+        let queries = queries.collect::<Result<Vec<_>, _>>().map_err(|problem| {
+            let advice = "let the mapping bring the key to a type that the store holds";
+            self.report.refused(&action, problem, advice)
+        })?;
+        let asking = Asking {
+            store: self,
+            coll: self.collection(collection)?,
+            action: &action,
+            governor,
+        };
+        let mut points = MongoPoints::default();
+        let batches = asking.answers(&queries, probe, &mut points).await?;
+        for batch in batches {
+            let documents = batch.doc_slices().map_err(|e| self.report.driver(&action, &e))?;
+            let page = &mut points.page;
+            let copied = walk(documents.as_bytes(), |_, document| {
+                page.data.extend_from_slice(document.bytes);
+                page.ends.push(page.data.len());
+                Ok(())
+            });
+            copied.map_err(|problem| {
+                self.report
+                    .refused(&action, problem.to_string(), "see the server's log")
             })?;
-            for batch in self.look_up(&coll, &action, &query, probe, governor).await? {
-                let documents = batch.doc_slices().map_err(|e| self.report.driver(&action, &e))?;
-                let copied = walk(documents.as_bytes(), |_, document| {
-                    page.data.extend_from_slice(document.bytes);
-                    page.ends.push(page.data.len());
-                    Ok(())
-                });
-                copied.map_err(|problem| {
-                    self.report
-                        .refused(&action, problem.to_string(), "see the server's log")
-                })?;
-            }
         }
-        Ok(page)
+        Ok(points)
+    }
+}
+
+/// Queries for single records of a collection.
+pub(super) struct Asking<'a> {
+    pub(super) store: &'a MongoStore,
+    coll: Collection<RawDocumentBuf>,
+    action: &'a str,
+    governor: &'a Governor,
+}
+
+impl Asking<'_> {
+    /// The batches that answer the queries.
+    async fn answers(
+        &self,
+        queries: &[Document],
+        probe: &MongoProbe,
+        points: &mut MongoPoints,
+    ) -> Result<Vec<RawBatch>, SourceError> {
+        if probe.pins_points()
+            && !queries.is_empty()
+            && let Some(batches) = self.at_one_time(queries, &mut points.snapshot).await?
+        {
+            return Ok(batches);
+        }
+        let mut batches = Vec::new();
+        for query in queries {
+            batches.extend(self.look_up(query, &probe.read_concern, None).await?);
+        }
+        Ok(batches)
     }
 
-    /// All batches of one query; a query that breaks is made again.
-    async fn look_up(
+    /// All batches of one query; a query that breaks is made again, unless that is of no use in its session.
+    pub(super) async fn look_up(
         &self,
-        coll: &Collection<RawDocumentBuf>,
-        action: &str,
         query: &Document,
-        probe: &MongoProbe,
-        governor: &Governor,
+        read_concern: &str,
+        mut session: Option<&mut ClientSession>,
     ) -> Result<Vec<RawBatch>, SourceError> {
-        self.patiently(|| self.look_up_once(coll, action, query.clone(), probe, governor))
-            .await
+        let mut failures = Failures::default();
+        loop {
+            let answer = self.look_up_once(query.clone(), read_concern, session.as_deref_mut());
+            match answer.await {
+                Err(error)
+                    if fault::passes(&error)
+                        && !(session.is_some() && snapshot::is_lost(&error))
+                        && self.store.options.retry.wait(&mut failures).await => {}
+                answer => return answer,
+            }
+        }
     }
 
     async fn look_up_once(
         &self,
-        coll: &Collection<RawDocumentBuf>,
-        action: &str,
         query: Document,
-        probe: &MongoProbe,
-        governor: &Governor,
+        read_concern: &str,
+        session: Option<&mut ClientSession>,
     ) -> Result<Vec<RawBatch>, SourceError> {
-        let mut options = self.find_options(&probe.read_concern);
-        if self.options.points_from_primary {
+        let mut options = self.store.find_options(read_concern);
+        if self.store.options.points_from_primary {
             options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
         }
         let find = async {
-            let mut cursor = coll.find(query).with_options(options).batch().await?;
-            let mut batches = Vec::new();
-            while let Some(batch) = cursor.next().await.transpose()? {
-                batches.push(batch);
+            let find = self.coll.find(query).with_options(options);
+            match session {
+                Some(session) => {
+                    let mut cursor = find.session(&mut *session).batch().await?;
+                    cursor.stream(session).try_collect().await
+                }
+                None => find.batch().await?.try_collect().await,
             }
-            Ok(batches)
         };
-        self.governed(action, governor, find, |batches: &Vec<RawBatch>| {
-            batches.iter().map(size).sum()
-        })
-        .await
+        let size = |batches: &Vec<RawBatch>| batches.iter().map(size).sum();
+        self.store.governed(self.action, self.governor, find, size).await
     }
 }
 

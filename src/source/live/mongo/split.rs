@@ -10,7 +10,7 @@ use super::MongoStore;
 use super::filter::{Bound, Bounds, choose, tile};
 use super::order::{Id, compare};
 use super::probe::MongoProbe;
-use super::read::id_of;
+use super::receive::id_of;
 use crate::source::live::Range;
 use crate::source::{Failure, SourceError};
 use futures_util::{StreamExt, TryStreamExt};

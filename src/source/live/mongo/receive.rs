@@ -1,0 +1,247 @@
+//! What comes of a query of a scan: raw batches, the next one under way while the last is handed on, each record held against
+//! the order and the bounds in which it has to come.
+
+use super::MongoStore;
+use super::filter::{Bound, Bounds};
+use super::order::{Id, compare};
+use super::read::Scan;
+use crate::canon::bson::{DOCUMENT, RawBson, walk, walk_while};
+use crate::source::live::{Governor, Page};
+use crate::source::{Failure, SourceError};
+use futures_util::StreamExt;
+use futures_util::future::join;
+use mongodb::bson::{Document, doc};
+use mongodb::options::FindOptions;
+use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
+
+impl Scan<'_> {
+    /// Makes the query of the scan, or the look-up of one bound, and hands on all that comes of it.
+    pub(super) async fn run(&mut self, bound: Option<&Bound>) -> Result<(), SourceError> {
+        if bound.is_none() && self.place.resumed && self.probe.mongos {
+            self.came_once().await?;
+        }
+        let (filter, options) = self.query(bound)?;
+        let (mut cursor, mut batch) = self.open(filter, options).await?;
+        // What equals a literal lower bound, which includes it, has been read before.
+        let mut known = match bound {
+            None if self.literal_bounds() => self.bounds.after.as_ref().map(|b| b.id.clone()),
+            _ => None,
+        };
+        loop {
+            let (page, more) = self.take(&batch, &mut known, bound)?;
+            let (sent, next) = join(self.hand_on(page), self.next(&mut cursor, more)).await;
+            sent?;
+            match next? {
+                Some(next) => batch = next,
+                None => return Ok(()),
+            }
+        }
+    }
+    /// A router may have several records under one `_id`, on different shards: there is no going on between them.
+    async fn came_once(&self) -> Result<(), SourceError> {
+        let Some(after) = &self.bounds.after else {
+            return Ok(());
+        };
+        let filter = doc! { "_id": { "$eq": &after.value } };
+        let options = self.store.few(&self.probe.read_concern, 2);
+        match self
+            .store
+            .ids(&self.collection, self.action, filter, options)
+            .await?
+            .len()
+        {
+            0 | 1 => Ok(()),
+            _ => {
+                Err(self
+                    .out_of_order("the last `_id` is there more than once, as it can be on several shards"))
+            }
+        }
+    }
+
+    async fn open(
+        &self,
+        filter: Document,
+        options: FindOptions,
+    ) -> Result<(RawBatchCursor, RawBatch), SourceError> {
+        let find = async {
+            let mut cursor = self.collection.find(filter).with_options(options).batch().await?;
+            let first = cursor.next().await.transpose()?;
+            Ok(first.map(|first| (cursor, first)))
+        };
+        let opened = self.governed(find, |opened| opened.as_ref().map_or(0, |(_, batch)| size(batch)));
+        opened
+            .await?
+            .ok_or_else(|| self.refused("the server's answer holds no batch".to_owned()))
+    }
+
+    async fn next(&self, cursor: &mut RawBatchCursor, more: bool) -> Result<Option<RawBatch>, SourceError> {
+        if !more {
+            return Ok(None);
+        }
+        let next = async { cursor.next().await.transpose() };
+        let next = self.governed(next, |next| next.as_ref().map_or(0, size)).await?;
+        // The server said that there is more.
+        next.map(Some)
+            .ok_or_else(|| self.refused("the cursor ended before the scan did".to_owned()))
+    }
+
+    /// Makes one request with the governor's leave.
+    async fn governed<T>(
+        &self,
+        request: impl Future<Output = mongodb::error::Result<T>>,
+        bytes: impl Fn(&T) -> usize,
+    ) -> Result<T, SourceError> {
+        self.store
+            .governed(self.action, self.governor, request, bytes)
+            .await
+    }
+
+    async fn hand_on(&self, page: Page) -> Result<(), SourceError> {
+        if page.ends.is_empty() {
+            return Ok(());
+        }
+        let sent = self.out.send(page).await;
+        sent.map_err(|_| self.refused("nobody takes what is read".to_owned()))
+    }
+
+    /// Copies a batch, and says whether the server has more.
+    fn take(
+        &mut self,
+        batch: &RawBatch,
+        known: &mut Option<Id>,
+        bound: Option<&Bound>,
+    ) -> Result<(Page, bool), SourceError> {
+        let malformed = |problem: &dyn std::fmt::Display| {
+            self.refused(format!("the server's answer cannot be read: {problem}"))
+        };
+        let documents = batch.doc_slices().map_err(|e| malformed(&e))?.as_bytes();
+        let more = more(batch).ok_or_else(|| malformed(&"it has no cursor id"))?;
+        let mut page = Page {
+            data: Vec::with_capacity(documents.len()),
+            ends: Vec::new(),
+        };
+        let mut raw = Vec::new();
+        walk(documents, |_, value| {
+            raw.push(value);
+            Ok(())
+        })
+        .map_err(|problem| malformed(&problem))?;
+        for value in raw {
+            if value.kind != DOCUMENT {
+                return Err(self.refused("the server's answer holds what is no document".to_owned()));
+            }
+            if self.is_new(value.bytes, known, bound)? {
+                page.data.extend_from_slice(value.bytes);
+                page.ends.push(page.data.len());
+                self.place.records += 1;
+            }
+        }
+        Ok((page, more))
+    }
+
+    /// Whether a record is to be handed on, and whether it comes where it should.
+    fn is_new(
+        &mut self,
+        record: &[u8],
+        known: &mut Option<Id>,
+        bound: Option<&Bound>,
+    ) -> Result<bool, SourceError> {
+        if !self.sorted() {
+            return Ok(true);
+        }
+        let Some(id) = id_of(record) else {
+            return Err(self.refused("a record has no `_id`, or cannot be read as far as that".to_owned()));
+        };
+        if let Some(first) = known {
+            if compare(first.raw(), id).is_eq() {
+                return Ok(false);
+            }
+            *known = None;
+        }
+        if bound.is_none() && !self.is_inside(id) {
+            let problem = "the server sent a record outside of the range, although it was seen to honour `min` and `max`";
+            return Err(self.refused(problem.to_owned()));
+        }
+        // Equality may be wider than ours, where a collation has a say.
+        if bound.is_some_and(|bound| compare(bound.id.raw(), id).is_ne()) {
+            return Ok(false);
+        }
+        if let Some(last) = &mut self.place.last {
+            if compare(last.raw(), id).is_lt() {
+                last.kind = id.kind;
+                last.bytes.clear();
+                last.bytes.extend_from_slice(id.bytes);
+            } else if self.place.resumed {
+                return Err(self.out_of_order("an `_id` came that is not after the last one"));
+            } else {
+                self.place.disordered = true;
+            }
+        } else {
+            self.place.last = Some(Id::of(id));
+        }
+        Ok(true)
+    }
+
+    /// Whether an `_id` lies between literal bounds. With filters the server's comparisons count, which may differ from ours.
+    fn is_inside(&self, id: RawBson<'_>) -> bool {
+        let Bounds { after, to } = &self.bounds;
+        !self.literal_bounds()
+            || after
+                .as_ref()
+                .is_none_or(|after| compare(after.id.raw(), id).is_lt())
+                && to.as_ref().is_none_or(|to| compare(id, to.id.raw()).is_lt())
+    }
+}
+
+impl MongoStore {
+    /// Makes one request with the governor's leave, and tells it what came of it.
+    pub(super) async fn governed<T>(
+        &self,
+        action: &str,
+        governor: &Governor,
+        request: impl Future<Output = mongodb::error::Result<T>>,
+        bytes: impl Fn(&T) -> usize,
+    ) -> Result<T, SourceError> {
+        let permit = governor.request().await;
+        let answer = self.ask(action, request).await;
+        match &answer {
+            Ok(answer) => permit.brought(bytes(answer)),
+            Err(SourceError::Server {
+                failure: Failure::Overload,
+                ..
+            }) => permit.overloaded(),
+            Err(_) => drop(permit),
+        }
+        answer
+    }
+}
+pub(super) fn size(batch: &RawBatch) -> usize {
+    batch.as_raw_document().as_bytes().len()
+}
+
+/// Whether the server has more than this batch: its cursor is still open.
+fn more(batch: &RawBatch) -> Option<bool> {
+    let cursor = batch.as_raw_document().get_document("cursor").ok()?;
+    cursor.get_i64("id").ok().map(|id| id != 0)
+}
+
+/// A record's `_id`.
+pub(super) fn id_of(record: &[u8]) -> Option<RawBson<'_>> {
+    let mut found = None;
+    walk_while(record, &mut Unexpected, |_, name, value| {
+        if name == Some(b"_id") {
+            found = Some(value);
+        }
+        Ok(found.is_none())
+    })
+    .ok()?;
+    found
+}
+/// Expects no name in particular.
+struct Unexpected;
+
+impl crate::canon::Expect for Unexpected {
+    fn expected(&self) -> &[u8] {
+        &[]
+    }
+}

@@ -1,0 +1,235 @@
+//! Audits of the stand-in for a MongoDB member: what real servers offer and the compatible ones do not.
+
+use super::{Ran, audit, command};
+use crate::support::member::{Content, Fault, Member, Refusal, Shape, Snapshots, Topology};
+use mongodb::bson::{Document, doc};
+use serde_json::Value;
+use std::process::Stdio;
+use std::sync::mpsc::channel;
+use std::time::Duration;
+
+const RECORDS: i32 = 2000;
+
+fn orders() -> Vec<Document> {
+    let order = |id: i32| doc! { "_id": id, "total": id * 7, "text": format!("{id:0100}") };
+    (0..RECORDS).map(order).collect()
+}
+
+/// A stand-in with the orders, one of them gone, one changed and one too many.
+fn drifted(topology: Topology) -> Member {
+    let member = Member::start(topology, Snapshots::Pinned);
+    member.change(|content| {
+        content.put("shop.orders", orders());
+        content.remove("shop.orders", |d| d.get_i32("_id").ok() == Some(5));
+        content.put(
+            "shop.orders",
+            [doc! { "_id": 77, "total": 0 }, doc! { "_id": 9999 }],
+        );
+    });
+    member
+}
+
+/// What is planted, seen from the stand-in as the stable side.
+const PLANTED: [&str; 3] = [
+    "orders extra 5 []",
+    "orders missing 9999 []",
+    r#"orders changed 77 ["text", "total"]"#,
+];
+
+/// A configuration that holds `shop.NAME` of the stand-in against a dump of the orders.
+fn config(member: &Member, name: &str, dump: &tempfile::TempDir) -> String {
+    let file = dump.path().join("orders.bson");
+    let bytes: Vec<u8> = orders().iter().flat_map(|d| d.to_vec().unwrap()).collect();
+    std::fs::write(&file, bytes).unwrap();
+    format!(
+        "[stable]\nlocation = \"{}\"\n[stable.live]\npage = 10\nin_flight = 8\nretry_seconds = 5\n\
+         [candidate]\nlocation = \"{}\"\n[settle]\ndelay_seconds = 0.1\n\
+         [[compare]]\nname = \"orders\"\nstable = \"shop.{name}\"\ncandidate = \"orders\"\n",
+        member.uri("shop"),
+        file.display(),
+    )
+}
+
+fn snapshots(ran: &Ran) -> Value {
+    ran.report()["run"]["load"]["stable"]["snapshots"].clone()
+}
+
+fn assert_planted(ran: &Ran) {
+    assert_eq!(ran.verdict(), "NO_GO", "{}", ran.said);
+    let found: Vec<String> = ran.found("confirmed").into_iter().collect();
+    let mut planted = PLANTED.map(str::to_owned);
+    planted.sort();
+    assert_eq!(found, planted, "{}", ran.said);
+}
+
+#[test]
+fn the_report_tells_the_cluster_times_at_which_suspects_were_read() {
+    for topology in [Topology::ReplicaSet, Topology::Mongos, Topology::Standalone] {
+        let (member, dump) = (drifted(topology), tempfile::tempdir().unwrap());
+        let ran = audit(&config(&member, "orders", &dump), &[]);
+        assert_planted(&ran);
+        let told = snapshots(&ran);
+        if topology == Topology::Standalone {
+            assert!(told.is_null() && ran.report()["run"]["degraded"].to_string().contains("snapshot"));
+            continue;
+        }
+        let at = member.change(|content| content.time());
+        assert_eq!(told["first"]["seconds"], at.time, "{told}");
+        assert_eq!(told["last"]["increment"], at.increment, "{told}");
+        assert!(
+            told["reads"].as_u64() >= Some(2) && told["given_up"] == 0,
+            "{told}"
+        );
+        assert_eq!(
+            ran.report()["run"]["degraded"],
+            Value::Array(Vec::new()),
+            "{}",
+            ran.said
+        );
+        let bounded = member
+            .seen("find")
+            .into_iter()
+            .filter(|find| find.contains_key("max"));
+        assert!(bounded.count() > 7);
+    }
+}
+
+#[test]
+fn a_write_between_two_looks_is_seen_at_the_later_time() {
+    let (member, dump) = (drifted(Topology::ReplicaSet), tempfile::tempdir().unwrap());
+    member.rule(|command, content| {
+        let id = command.get_document("filter").and_then(|f| f.get_document("_id"));
+        if id.is_ok_and(|id| id.contains_key("$in")) && command.contains_key("find") {
+            // The looks at types ask in this way, too, and at no snapshot.
+            if command.get_document("readConcern").unwrap().get_str("level").ok() == Some("snapshot") {
+                content.put("shop.orders", [orders()[5].clone()]);
+                content.put("shop.orders", [orders()[77].clone()]);
+                content.remove("shop.orders", |d| d.get_i32("_id").ok() == Some(9999));
+            }
+        }
+        None
+    });
+    let ran = audit(&config(&member, "orders", &dump), &[]);
+    assert_eq!(ran.verdict(), "GO", "{}", ran.said);
+    assert_eq!(ran.found("transient").len(), 3, "{}", ran.said);
+}
+
+#[test]
+fn a_server_that_keeps_no_times_costs_the_snapshot_and_nothing_else() {
+    let (member, dump) = (drifted(Topology::ReplicaSet), tempfile::tempdir().unwrap());
+    member.rule(|command, _: &mut Content| {
+        let concern = command.get_document("readConcern").cloned().unwrap_or_default();
+        let look = command.get_document("filter").is_ok_and(|f| !f.is_empty());
+        (look && concern.get_str("level").ok() == Some("snapshot"))
+            .then(|| Fault::Refused(Refusal::new(239, "SnapshotTooOld", "as planned")))
+    });
+    let ran = audit(&config(&member, "orders", &dump), &[]);
+    assert_planted(&ran);
+    let told = snapshots(&ran);
+    assert!(
+        told["reads"] == 0 && told["given_up"].as_u64() >= Some(1),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_view_is_read_where_a_compare_names_it_and_left_aside_elsewhere() {
+    let (member, dump) = (drifted(Topology::ReplicaSet), tempfile::tempdir().unwrap());
+    member.change(|content| {
+        let options = doc! { "viewOn": "orders", "pipeline": [] };
+        content.create(
+            "shop.seen",
+            Shape {
+                kind: Some("view"),
+                options,
+            },
+        );
+        content.put("shop.seen", orders());
+        let options = doc! { "timeseries": { "timeField": "t" } };
+        content.create(
+            "shop.weather",
+            Shape {
+                kind: Some("timeseries"),
+                options,
+            },
+        );
+    });
+    let named = audit(&config(&member, "seen", &dump), &[]);
+    assert_eq!(named.verdict(), "GO", "{}", named.said);
+    let degraded = named.report()["run"]["degraded"].to_string();
+    assert!(
+        degraded.contains("This is a view") && !degraded.contains("left aside"),
+        "{degraded}"
+    );
+    let other = audit(&config(&member, "orders", &dump), &[]);
+    let degraded = other.report()["run"]["degraded"].to_string();
+    assert!(degraded.contains("`shop.seen` left aside"), "{degraded}");
+    let refused = audit(&config(&member, "weather", &dump), &[]);
+    assert_ne!(refused.code, 0);
+    for word in ["stable", "shop.weather", "time series", "mongodump"] {
+        assert!(refused.said.contains(word), "{word}: {}", refused.said);
+    }
+}
+
+/// Kills an audit at its `nth` command, and says whether it was under way then.
+fn killed_at(nth: usize, member: &Member, dir: &tempfile::TempDir, config: &str, more: &[&str]) -> bool {
+    let (reached, at) = channel();
+    let mut commands = 0;
+    member.rule(move |_, _| {
+        commands += 1;
+        if commands == nth {
+            // Whoever waits may be gone.
+            let _ = reached.send(());
+            std::thread::sleep(Duration::from_millis(300));
+        }
+        None
+    });
+    let mut audit = command(dir.path(), config, more)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut alive = true;
+    while alive && at.recv_timeout(Duration::from_millis(50)).is_err() {
+        alive = audit.try_wait().unwrap().is_none();
+    }
+    audit.kill().unwrap();
+    audit.wait().unwrap();
+    member.rule(|_, _| None);
+    alive
+}
+
+/// Kills audits at instants from the first greeting to the last look, and holds what they come to in the end against an
+/// audit that nobody disturbed.
+fn kills(strategy: &str) {
+    let (member, dump) = (drifted(Topology::ReplicaSet), tempfile::tempdir().unwrap());
+    let config = config(&member, "orders", &dump);
+    let more = ["--strategy", strategy, "--checkpoint-seconds", "0"];
+    let whole = audit(&config, &more);
+    assert_planted(&whole);
+    let commands = member.count();
+    let mut resumed = 0;
+    for fifth in 0..5 {
+        let dir = tempfile::tempdir().unwrap();
+        let nth = 1 + commands * fifth / 5;
+        assert!(
+            killed_at(nth, &member, &dir, &config, &more),
+            "{nth} of {commands}"
+        );
+        let output = command(dir.path(), &config, &more).output().unwrap();
+        let again = Ran::of(&output, dir);
+        assert_planted(&again);
+        let (one, other) = (whole.report(), again.report());
+        assert_eq!(one["result"], other["result"], "killed at {nth} of {commands}");
+        resumed += other["run"]["resumed"].as_u64().unwrap();
+    }
+    eprintln!("{strategy}: {resumed} of 5 went on from a checkpoint");
+    assert!(resumed >= 1, "{strategy}: {resumed}");
+}
+
+#[test]
+fn an_audit_that_is_killed_at_any_instant_comes_to_the_same_report() {
+    for strategy in ["auto", "sketch"] {
+        kills(strategy);
+    }
+}

@@ -1,0 +1,59 @@
+//! What a filter lets through, as far as Assay asks.
+
+use super::order::{class, compare};
+use mongodb::bson::{Bson, Document};
+use std::cmp::Ordering;
+
+/// Whether a document passes a filter.
+pub fn matches(document: &Document, filter: &Document, fold: bool) -> bool {
+    let each = |parts: &Bson| -> Vec<bool> {
+        let parts = parts
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Bson::as_document);
+        parts.map(|part| matches(document, part, fold)).collect()
+    };
+    filter.iter().all(|(name, wanted)| match &**name {
+        "$and" => each(wanted).into_iter().all(|passed| passed),
+        "$or" => each(wanted).into_iter().any(|passed| passed),
+        path => condition(at(document, path).unwrap_or(&Bson::Null), wanted, fold),
+    })
+}
+
+fn at<'d>(document: &'d Document, path: &str) -> Option<&'d Bson> {
+    match path.split_once('.') {
+        Some((head, rest)) => at(document.get_document(head).ok()?, rest),
+        None => document.get(path),
+    }
+}
+
+fn condition(value: &Bson, wanted: &Bson, fold: bool) -> bool {
+    let equal = |wanted: &Bson| compare(value, wanted, fold).is_eq();
+    let operators = wanted.as_document();
+    let Some(operators) = operators.filter(|d| d.keys().next().is_some_and(|k| k.starts_with('$'))) else {
+        return equal(wanted);
+    };
+    // Comparisons are bracketed by type.
+    let within = |wanted: &Bson, orders: &[Ordering]| {
+        class(value) == class(wanted) && orders.contains(&compare(value, wanted, fold))
+    };
+    operators.iter().all(|(operator, wanted)| match &**operator {
+        "$eq" => equal(wanted),
+        "$in" => wanted.as_array().is_some_and(|all| all.iter().any(equal)),
+        "$type" => is_of(value, wanted),
+        "$gt" => within(wanted, &[Ordering::Greater]),
+        "$gte" => within(wanted, &[Ordering::Greater, Ordering::Equal]),
+        "$lt" => within(wanted, &[Ordering::Less]),
+        "$lte" => within(wanted, &[Ordering::Less, Ordering::Equal]),
+        "$not" => !condition(value, wanted, fold),
+        other => panic!("the stand-in does not know {other}"),
+    })
+}
+
+fn is_of(value: &Bson, codes: &Bson) -> bool {
+    let code = i32::from(value.element_type() as u8 as i8);
+    let one = [codes.clone()];
+    let codes = codes.as_array().map_or(&one[..], |all| all);
+    codes.iter().any(|c| c.as_i32() == Some(code))
+}
