@@ -7,6 +7,7 @@ mod orders;
 mod settle;
 mod shop;
 mod start;
+mod tables;
 mod trouble;
 
 use serde_json::Value;

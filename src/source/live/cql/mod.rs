@@ -16,12 +16,14 @@ mod rights;
 mod ring;
 mod route;
 mod tls;
+mod token;
 
 pub use catalog::{LiveTable, TableKind};
 pub use options::{CqlOptions, Tls};
 pub use points::point_reads;
 pub use probe::{Clock, CqlProbe};
 pub use rights::CqlRights;
+pub use token::Tokens;
 
 use super::Range;
 use crate::source::{Failure, SourceError};
