@@ -155,6 +155,11 @@ impl Projection {
             && self.key_position == other.key_position
     }
 
+    /// Whether the elements of an array are the records.
+    pub fn explodes(&self) -> bool {
+        self.explode.is_some()
+    }
+
     /// The side this projection reads.
     pub fn side(&self) -> Side {
         self.side

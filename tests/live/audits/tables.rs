@@ -91,7 +91,7 @@ fn fill(keyspace: &Keyspace, area: &str, plant: bool) {
 }
 
 /// A side: its location, and who we are there.
-fn side(cql: &Cql, side: &str, keyspace: &str, live: &str) -> String {
+pub fn side(cql: &Cql, side: &str, keyspace: &str, live: &str) -> String {
     let login = cql.login.as_ref().map_or(String::new(), |(user, _)| {
         format!("user = \"{user}\"\npassword = \"${{ASSAY_TEST_CQL_PASSWORD}}\"\n")
     });
@@ -118,13 +118,6 @@ fn config(cql: &Cql, stable: &str, candidate: &str) -> String {
         compare("rows", r#""region", "id", "at", "line""#),
         compare("partitions", r#""region", "id""#)
     )
-}
-
-/// All that is the same however differences are found.
-fn told(ran: &Ran) -> (Value, String) {
-    let result = ran.report()["result"]["compares"].clone();
-    let divergences = std::fs::read_to_string(ran.dir.path().join("run/divergences.ndjson")).unwrap();
-    (result, divergences)
 }
 
 fn ways(ran: &Ran) -> Vec<String> {
@@ -175,7 +168,7 @@ fn all_strategies_tell_the_same_of_two_tables() {
     );
     for strategy in ["auto", "sketch", "spill"] {
         let ran = audit(&config, &["--strategy", strategy]);
-        assert_eq!(told(&ran), told(&merged), "{strategy}");
+        assert_eq!(ran.told(), merged.told(), "{strategy}");
         let way = if strategy == "auto" { "merge" } else { strategy };
         assert_eq!(ways(&ran)[0], way, "{}", ran.said);
         if strategy == "sketch" {

@@ -1,5 +1,6 @@
 //! The token of a row, as the server makes it of the partition key.
 
+use crate::canon::native::cells;
 use crate::model::{CqlType, Table};
 use scylla::routing::partitioner::{Murmur3Partitioner, Partitioner, PartitionerHasher};
 
@@ -35,7 +36,7 @@ impl Tokens {
     pub fn token(&self, row: &[u8]) -> Option<i64> {
         let mut hasher = Murmur3Partitioner.build_hasher();
         for &column in &self.columns {
-            let cell = cell(row, column)?;
+            let cell = cells(row).nth(column)??;
             if self.columns.len() == 1 {
                 hasher.write(cell);
             } else {
@@ -67,19 +68,6 @@ fn one_form(ty: &CqlType) -> bool {
             | CqlType::Timeuuid
             | CqlType::Inet
     )
-}
-
-/// The bytes of the cell at a place in a row; none if it is null, or not there.
-fn cell(mut row: &[u8], place: usize) -> Option<&[u8]> {
-    for at in 0.. {
-        let (len, rest) = row.split_first_chunk()?;
-        let len = usize::try_from(i32::from_be_bytes(*len));
-        if at == place {
-            return rest.get(..len.ok()?);
-        }
-        row = rest.get(len.unwrap_or(0)..)?;
-    }
-    None
 }
 
 #[cfg(test)]
