@@ -3,8 +3,10 @@
 mod ages;
 mod clean;
 mod cluster;
+mod keyspaces;
 mod manners;
 mod orders;
+mod reads;
 mod settle;
 mod shop;
 mod start;
