@@ -120,7 +120,7 @@ impl Merger {
         for (order, broken) in self.orders.iter().zip(self.broken) {
             match (order, broken) {
                 (Some(order), None) => return Ok(*order),
-                (Some(_), Some(_)) => fault = broken,
+                (Some(_), Some(_)) => fault = fault.or(broken),
                 (None, _) => {}
             }
         }

@@ -143,3 +143,41 @@ fn rows(lane: &Lane, table: &Table) -> Result<Rows, String> {
             .fold(0, |bits, part| bits | 1 << part),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::canon::{Encoder, Equality};
+    use crate::model::{Number, NumberType, Value};
+
+    fn place(token: i64, parts: [i64; 2]) -> Vec<u8> {
+        let mut place = token_bytes(token).to_vec();
+        for part in parts {
+            let mut encoder = Encoder::new(Equality::default());
+            let number = Value::Number(Number::int(part, NumberType::Int64));
+            encoder.value(&number).unwrap();
+            place.extend_from_slice(encoder.bytes());
+        }
+        place
+    }
+
+    #[test]
+    fn rows_lie_by_token_and_then_by_key() {
+        let places = [
+            place(i64::MIN + 1, [9, 9]),
+            place(-1, [5, 7]),
+            place(-1, [5, -7]),
+            place(-1, [6, 0]),
+            place(0, [1, 1]),
+            place(i64::MAX, [0, 0]),
+        ];
+        let (rows, other) = (Some(Order::Rows(0b10)), Some(Order::Rows(0)));
+        for two in places.windows(2) {
+            assert!(keeps(&rows, &two[0], &two[1]) && !keeps(&rows, &two[1], &two[0]));
+            assert!(!keeps(&None, &two[0], &two[1]));
+        }
+        assert!(keeps(&rows, &places[0], &places[0]));
+        assert!(!keeps(&other, &places[1], &places[2]));
+        assert_eq!((before_key(&[rows, None]), before_key(&OF_KEYS)), (TOKEN, 0));
+    }
+}
