@@ -10,49 +10,74 @@ use std::cmp::Ordering;
 /// CQL clustering columns (numbers by value, text by bytes, times by time), so files that a store wrote in key order
 /// can be merged. Between types it is the order of the canonical tags.
 pub fn compare_keys(a: &[u8], b: &[u8]) -> Ordering {
+    compare_parts(a, b, 0, compare_values)
+}
+
+/// Compares two keys as the rows of a partition lie in a table: UUIDs by their time where they have one, and the parts
+/// whose bits are set in `descending`, the first part's the lowest, the greater one first. Total like [`compare_keys`].
+pub fn compare_rows(a: &[u8], b: &[u8], descending: u64) -> Ordering {
+    compare_parts(a, b, descending, |a, b| match (a, b) {
+        (Value::Uuid(x), Value::Uuid(y)) => compare_uuids(*x, *y),
+        _ => compare_values(a, b),
+    })
+}
+
+#[inline]
+fn compare_parts(
+    a: &[u8],
+    b: &[u8],
+    mut descending: u64,
+    values: impl Fn(&Value, &Value) -> Ordering,
+) -> Ordering {
     let (mut a, mut b) = (a, b);
     loop {
         if a == b {
             return Ordering::Equal;
         }
-        match (a.first(), b.first()) {
+        let (unequal, rest_a, rest_b) = match (a.first(), b.first()) {
             // Fixed-width big-endian and single-byte forms: bytes decide.
             (Some(&tag::OBJECT_ID), Some(&tag::OBJECT_ID)) if a.len() > 12 && b.len() > 12 => {
-                match a[..13].cmp(&b[..13]) {
-                    Ordering::Equal => (a, b) = (&a[13..], &b[13..]),
-                    unequal => return unequal,
-                }
+                (a[..13].cmp(&b[..13]), &a[13..], &b[13..])
             }
             (Some(&tag::INT), Some(&tag::INT)) if a.len() > 8 && b.len() > 8 => {
                 let int = |k: &[u8]| i64::from_le_bytes(k[1..9].try_into().expect("eight bytes"));
-                match int(a).cmp(&int(b)) {
-                    Ordering::Equal => (a, b) = (&a[9..], &b[9..]),
-                    unequal => return unequal,
-                }
+                (int(a).cmp(&int(b)), &a[9..], &b[9..])
             }
             (Some(&tag::TEXT), Some(&tag::TEXT)) if a.len() > 1 && b.len() > 1 && (a[1] | b[1]) < 0x80 => {
                 let split = |k: &'_ [u8]| 2 + usize::from(k[1]).min(k.len() - 2);
                 let (ea, eb) = (split(a), split(b));
-                match a[2..ea].cmp(&b[2..eb]) {
-                    Ordering::Equal => (a, b) = (&a[ea..], &b[eb..]),
-                    unequal => return unequal,
-                }
+                (a[2..ea].cmp(&b[2..eb]), &a[ea..], &b[eb..])
             }
             _ => match (decode(a), decode(b)) {
-                (Ok((x, rest_a)), Ok((y, rest_b))) => match compare_values(&x, &y) {
-                    Ordering::Equal => {
-                        let (used_a, used_b) = (&a[..a.len() - rest_a.len()], &b[..b.len() - rest_b.len()]);
-                        match used_a.cmp(used_b) {
-                            Ordering::Equal => (a, b) = (rest_a, rest_b),
-                            unequal => return unequal,
-                        }
-                    }
-                    unequal => return unequal,
-                },
+                (Ok((x, rest_a)), Ok((y, rest_b))) => {
+                    let (used_a, used_b) = (&a[..a.len() - rest_a.len()], &b[..b.len() - rest_b.len()]);
+                    (values(&x, &y).then_with(|| used_a.cmp(used_b)), rest_a, rest_b)
+                }
                 // Not canonical: any total order will do, and bytes are one.
                 _ => return a.cmp(b),
             },
+        };
+        match unequal {
+            Ordering::Equal => (a, b) = (rest_a, rest_b),
+            unequal if descending & 1 == 1 => return unequal.reverse(),
+            unequal => return unequal,
         }
+        descending >>= 1;
+    }
+}
+
+/// The order that Cassandra gives UUIDs: by version, those of version 1 by their time and then by signed bytes.
+fn compare_uuids(a: [u8; 16], b: [u8; 16]) -> Ordering {
+    let version = |uuid: [u8; 16]| uuid[6] >> 4;
+    let time = |u: [u8; 16]| [u[6], u[7], u[4], u[5], u[0], u[1], u[2], u[3]];
+    let signed = |uuid: [u8; 16]| uuid.map(|byte| byte as i8);
+    match version(a).cmp(&version(b)) {
+        Ordering::Equal if version(a) == 1 => {
+            let bytes = || signed(a)[8..].cmp(&signed(b)[8..]);
+            time(a).cmp(&time(b)).then_with(bytes)
+        }
+        Ordering::Equal => a.cmp(&b),
+        unequal => unequal,
     }
 }
 

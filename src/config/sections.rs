@@ -63,6 +63,9 @@ pub struct LiveConfig {
     pub read_concern: Option<String>,
     /// Records in one answer, at most.
     pub page: Option<u32>,
+    /// Whether CQL is asked when what differs was written, and when it ends.
+    #[serde(default)]
+    pub write_times: bool,
     /// Seconds that one answer may take.
     pub timeout_seconds: Option<f64>,
     /// Seconds for which a request that fails is repeated; 60 if not given.

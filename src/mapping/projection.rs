@@ -173,6 +173,17 @@ impl Projection {
         })
     }
 
+    /// For each part of the key the path at which this side holds it, if it is taken as it stands there.
+    pub fn key_as_stored(&self) -> Vec<Option<&str>> {
+        let stored = |at| {
+            let rule = self.key_position.iter().position(|p| *p == Some(at))?;
+            let rule = &self.rules[rule];
+            let as_it_stands = rule.convert.is_identity() && rule.default.is_none();
+            rule.path.as_deref().filter(|_| as_it_stands)
+        };
+        (0..self.key_len).map(stored).collect()
+    }
+
     /// The rules, in the order of the mapping.
     pub fn rules(&self) -> &[Rule] {
         &self.rules

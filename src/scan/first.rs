@@ -3,7 +3,7 @@
 use super::aside::{Batch, Met, Shelf};
 use super::compare::{Means, Prepared};
 use super::lane::{Lane, Locator};
-use super::merge::{Merge, Merged, Walk};
+use super::merge::{Merge, Merged, Places, Walk};
 use super::pass::{Feed, Flow, Load, run_pass};
 use super::tally::{Part, Tally};
 use super::twins::{self, side_by_side};
@@ -40,7 +40,7 @@ pub(super) struct Start<'a> {
     /// Takes all keys, if they are to be told apart from what this pass reads.
     pub keys: Option<Keys<'a>>,
     /// Why nothing is kept, if so.
-    pub reason: &'static str,
+    pub reason: String,
 }
 
 impl<'a> Start<'a> {
@@ -52,26 +52,35 @@ impl<'a> Start<'a> {
         strategy: Strategy,
         means: &Means<'a>,
     ) -> Start<'a> {
-        let merge = || {
+        let merge = |places| {
             let lanes = prepared.lanes.as_ref();
-            Box::new(Merge::new(
-                lanes,
-                means.hasher,
-                means.threads,
-                means.dir,
-                means.budget,
-            ))
+            let Means {
+                hasher, threads, dir, ..
+            } = *means;
+            Box::new(Merge::new(lanes, places, hasher, threads, dir, means.budget))
+        };
+        let places = match strategy {
+            Strategy::Auto | Strategy::Merge => Places::of(prepared).map(Some),
+            Strategy::Sketch | Strategy::Spill => Ok(None),
+        };
+        let (strategy, reason) = match &places {
+            Ok(_) => (strategy, "asked for".to_owned()),
+            // There is no use in trying.
+            Err(why) => (
+                Strategy::Sketch,
+                format!("the sides come in no common order: {why}"),
+            ),
         };
         // A merge and a spill meet keys that come twice by themselves.
         let keys = match strategy {
             Strategy::Auto | Strategy::Sketch => Some(Keys::new(means.dir, means.budget)),
             Strategy::Merge | Strategy::Spill => None,
         };
-        let (tally, keep) = match strategy {
-            Strategy::Auto => (Tally::new(cells), Keep::Merge(merge(), TRIAL)),
-            Strategy::Merge => (Tally::without_sketch(), Keep::Merge(merge(), 0)),
-            Strategy::Sketch => (Tally::new(cells), Keep::Nothing),
-            Strategy::Spill => {
+        let (tally, keep) = match (strategy, places) {
+            (Strategy::Auto, Ok(Some(places))) => (Tally::new(cells), Keep::Merge(merge(places), TRIAL)),
+            (Strategy::Merge, Ok(Some(places))) => (Tally::without_sketch(), Keep::Merge(merge(places), 0)),
+            (Strategy::Auto | Strategy::Merge | Strategy::Sketch, _) => (Tally::new(cells), Keep::Nothing),
+            (Strategy::Spill, _) => {
                 let shelf = Shelf::new(means.dir, means.budget);
                 (Tally::without_sketch(), Keep::Spill(shelf))
             }
@@ -81,7 +90,7 @@ impl<'a> Start<'a> {
             tally,
             keep,
             keys,
-            reason: "asked for",
+            reason,
         }
     }
 
@@ -96,7 +105,7 @@ impl<'a> Start<'a> {
             tally,
             keep: Keep::Nothing,
             keys: None,
-            reason: "slices are scanned apart",
+            reason: "slices are scanned apart".to_owned(),
         }
     }
 
@@ -107,7 +116,7 @@ impl<'a> Start<'a> {
             tally,
             keep: Keep::Nothing,
             keys: None,
-            reason: "the run was resumed",
+            reason: "the run was resumed".to_owned(),
         }
     }
 }
@@ -229,13 +238,13 @@ pub(super) fn scan<'a, E: From<SortError>>(
                 let tally = || shared.lock().expect("no worker panics here");
                 // Once the sketch is gone it does not come back.
                 let sketch = tally().sketch.is_some();
-                let merging = matches!(&keep, Keep::Merge(merge, _) if merge.active());
-                let mut walks = load.as_ref().map(|chunk| {
-                    chunk
-                        .as_ref()
-                        .filter(|_| merging)
-                        .map(|(_, chunk)| Walk::over(chunk))
-                });
+                let walk = |side| match (&keep, &load[side]) {
+                    (Keep::Merge(merge, _), Some((_, chunk))) if merge.active() => {
+                        Some(merge.walk(side, chunk))
+                    }
+                    _ => None,
+                };
+                let mut walks = Pair::from_fn(walk);
                 let lead = worker.work_off(lanes, &load, &mut walks, sketch, matches!(keep, Keep::Spill(_)));
                 for (side, chunk) in load.as_ref().into_sides() {
                     let Some((_, chunk)) = chunk else { continue };
@@ -286,7 +295,7 @@ pub(super) fn scan<'a, E: From<SortError>>(
         }
         if keep.halted() || means.monitor.stopping() || ended {
             tally.unread.sort();
-            let mut scanned = keep.finish(tally, reason)?;
+            let mut scanned = keep.finish(tally, &reason)?;
             if scanned.aside.is_none() {
                 scanned.keys = keys.map(Keys::finish).transpose()?;
             }
@@ -302,7 +311,7 @@ impl Worker {
         &mut self,
         lanes: Pair<&Lane>,
         load: &Load,
-        walks: &mut Pair<Option<Walk>>,
+        walks: &mut Pair<Option<Walk<'_>>>,
         sketch: bool,
         spill: bool,
     ) -> Option<i64> {
@@ -313,19 +322,21 @@ impl Worker {
             batch,
         } = self;
         let chunks = load.as_ref().map(|chunk| chunk.as_ref().map(|(_, chunk)| chunk));
-        let mut one =
-            |side: Side, number: usize, digesters: &mut Pair<Digester>, walks: &mut Pair<Option<Walk>>| {
-                let (lane, chunk) = (lanes[side], chunks[side].expect("a record of it was met"));
-                let (part, walk) = (&mut parts[side], &mut walks[side]);
-                lane.project(chunk, number, &mut digesters[side], &mut |d, raw, at| {
-                    part.add(d, sketch);
-                    if let Some(walk) = walk {
-                        walk.add(chunk, d, at, raw.len());
-                    } else if spill {
-                        batch.put(Met::new(side, d, at, raw), !lane.namespace.seekable);
-                    }
-                });
-            };
+        let mut one = |side: Side,
+                       number: usize,
+                       digesters: &mut Pair<Digester>,
+                       walks: &mut Pair<Option<Walk<'_>>>| {
+            let (lane, chunk) = (lanes[side], chunks[side].expect("a record of it was met"));
+            let (part, walk) = (&mut parts[side], &mut walks[side]);
+            lane.project(chunk, number, &mut digesters[side], &mut |d, raw, at| {
+                part.add(d, sketch);
+                if let Some(walk) = walk {
+                    walk.add(chunk, d, at, raw.len());
+                } else if spill {
+                    batch.put(Met::new(side, d, at, raw), !lane.namespace.seekable);
+                }
+            });
+        };
         let (Some(stable), Some(candidate)) = (chunks.stable, chunks.candidate) else {
             for side in Side::BOTH {
                 let records = chunks[side].map_or(0, |chunk| chunk.ends.len());

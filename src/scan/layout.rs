@@ -6,7 +6,7 @@ use crate::config::{LiveConfig, SideConfig};
 use crate::model::{Schema, Table};
 use crate::source::live::cql::{CqlOptions, Tls};
 use crate::source::live::mongo::MongoOptions;
-use crate::source::live::{Limits, LiveOptions, Secret, Window};
+use crate::source::live::{Limits, LiveOptions, Protocol, Secret, Window};
 use crate::source::{Format, Namespace, OpenOptions, Opening, Source};
 use std::path::Path;
 use std::sync::Arc;
@@ -52,6 +52,10 @@ fn live_options(uri: &Secret, config: &LiveConfig) -> Result<LiveOptions, String
     if let Some(name) = &config.consistency {
         cql.consistency = CqlOptions::consistency_of(name)?;
     }
+    if config.write_times && Protocol::of(uri.reveal()) != Some(Protocol::Cql) {
+        return Err("write_times: only Cassandra and ScyllaDB keep them".to_owned());
+    }
+    cql.write_times = config.write_times;
     cql.datacenter = config.datacenter.clone();
     cql.login = config.user.clone().zip(config.password.clone());
     cql.tls = (config.tls || config.ca_file.is_some()).then(|| Tls {

@@ -1,5 +1,6 @@
 //! Scanning and reconciling: reads both sides, adds digests up, fetches what differs.
 
+mod ages;
 mod aside;
 mod check;
 mod columns;

@@ -3,6 +3,7 @@
 //! A key whose records still differ and have not changed between two readings is confirmed; one whose records have become
 //! equal was transient; one that kept changing is racing. Files do not move, and are not read again.
 
+use super::ages::explain;
 use super::lane::Lane;
 use super::lookup::{Found, look_up};
 use crate::diff::{Drilled, Finding, Group, Judge, classify};
@@ -100,6 +101,7 @@ impl Settler<'_> {
             true => with_state(open.last, State::Racing),
             false => unsettled(open.last, "the run was stopped before it was looked at again"),
         }));
+        explain(self.lanes, self.patience.delay, &mut settled);
         for finding in settled.iter_mut().filter(|finding| finding.keyed) {
             for (side, place) in finding.places.as_mut().into_sides() {
                 // In a live store a record has no place but its key.

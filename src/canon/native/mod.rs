@@ -15,7 +15,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use row::{NativeRow, put_cell};
+pub use row::{NativeRow, cells, put_cell};
 pub use write::key_forms;
 
 use super::raw::{VisitField, VisitItem};

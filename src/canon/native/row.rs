@@ -49,6 +49,20 @@ impl<'a> NativeRow<'a> {
     }
 }
 
+/// The cells of a row as they stand; it ends where the row is cut off.
+pub fn cells(mut row: &[u8]) -> impl Iterator<Item = Option<&[u8]>> {
+    std::iter::from_fn(move || {
+        let (len, rest) = row.split_first_chunk()?;
+        let Ok(len) = usize::try_from(i32::from_be_bytes(*len)) else {
+            row = rest;
+            return Some(None);
+        };
+        let cell = rest.get(..len)?;
+        row = &rest[len..];
+        Some(Some(cell))
+    })
+}
+
 /// Appends one cell to a row; false, and nothing is appended, if its length does not fit 31 bits.
 pub fn put_cell(row: &mut Vec<u8>, cell: Option<&[u8]>) -> bool {
     let Some(bytes) = cell else {

@@ -5,7 +5,9 @@ use super::generate::{self, document, number, value};
 use super::{TYPED, bson, by_value, json, tree};
 use crate::canon::bson::{RawBson, walk};
 use crate::canon::ejson::RawJson;
-use crate::canon::{Absent, Encoder, Equality, FieldOrder, Flat, Normalize, Numbers, compare_keys, decode};
+use crate::canon::{
+    Absent, Encoder, Equality, FieldOrder, Flat, Normalize, Numbers, compare_keys, compare_rows, decode,
+};
 use crate::model::{Number, NumberRepr, Value};
 use num_bigint::BigInt;
 use num_traits::{FromPrimitive, Signed};
@@ -174,6 +176,62 @@ proptest! {
             prop_assert!(compare_keys(&a, &c).is_le());
         }
     }
+
+    #[test]
+    fn comparing_rows_is_a_total_order(
+        keys in proptest::array::uniform3((uuid(), -2i64..2)), descending in 0u64..4,
+    ) {
+        let [a, b, c] = keys.map(|(uuid, n)| {
+            let number = Value::Number(crate::model::Number::int(n, crate::model::NumberType::Int64));
+            [tree(by_value(), &Value::Uuid(uuid)).unwrap(), tree(by_value(), &number).unwrap()].concat()
+        });
+        let compare = |a: &[u8], b: &[u8]| compare_rows(a, b, descending);
+        prop_assert_eq!(compare(&a, &b), compare(&b, &a).reverse());
+        prop_assert_eq!(compare(&a, &b) == Ordering::Equal, a == b);
+        if compare(&a, &b).is_le() && compare(&b, &c).is_le() {
+            prop_assert!(compare(&a, &c).is_le());
+        }
+        if a[..17] != b[..17] {
+            prop_assert_eq!(compare(&a, &b), match descending & 1 {
+                0 => compare_rows(&a, &b, 0),
+                _ => compare_rows(&a, &b, 0).reverse(),
+            });
+        }
+    }
+}
+
+/// UUIDs of few bytes, of which one is the version.
+fn uuid() -> impl Strategy<Value = [u8; 16]> {
+    proptest::array::uniform4(prop_oneof![Just(0u8), Just(0x10), Just(0x40), Just(0x91)]).prop_map(|bytes| {
+        let mut uuid = [0; 16];
+        [uuid[0], uuid[6], uuid[7], uuid[15]] = bytes;
+        uuid
+    })
+}
+
+#[test]
+fn rows_lie_as_cassandra_lays_them() {
+    let order = |a: &str, b: &str, descending| {
+        let key = |text: &str| {
+            let bytes = hex::decode(text.replace('-', "")).unwrap();
+            tree(by_value(), &Value::Uuid(bytes.try_into().unwrap())).unwrap()
+        };
+        compare_rows(&key(a), &key(b), descending)
+    };
+    // The later one begins with the smaller bytes.
+    let (early, late) = (
+        "ffffffff-29bb-11e5-b345-feff819cdc9f",
+        "00000000-29bc-11e5-b345-feff819cdc9f",
+    );
+    assert_eq!(order(early, late, 0), Ordering::Less);
+    assert_eq!(order(early, late, 1), Ordering::Greater);
+    assert_eq!(
+        order(late, "00000000-0000-4000-8000-000000000000", 0),
+        Ordering::Less
+    );
+    // Of one time: by bytes with a sign.
+    let signed = "00000000-29bc-11e5-7345-feff819cdc9f";
+    assert_eq!(order(late, signed, 0), Ordering::Less);
 }
 
 /// Values from an alphabet so small that two of them are often nearly, and sometimes quite, the same.

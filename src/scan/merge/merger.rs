@@ -1,6 +1,7 @@
 //! Steps through the runs of both sides in key order. Two records of one key and one hash cancel; all others are put aside.
 
-use super::run::{Entry, Fault, Order, Run};
+use super::order::{ORDERS, Order, Orders};
+use super::run::{Entry, Fault, Run};
 use crate::{Pair, Side};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
@@ -9,15 +10,16 @@ use std::collections::{BTreeMap, VecDeque};
 pub(super) type Put<'p> = &'p mut dyn FnMut(Side, &Run, &Entry);
 
 /// Two streams of runs. Runs may come in any order; each is stepped through in its turn.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Merger {
+    orders: Orders,
     sides: Pair<Stream>,
     /// Where each order broke first, on either side.
     broken: Broken,
 }
 
 /// The side and the place where each order broke first, if it did.
-type Broken = [Option<(Side, Fault)>; 2];
+type Broken = [Option<(Side, Fault)>; ORDERS];
 
 #[derive(Debug, Default)]
 struct Stream {
@@ -46,12 +48,12 @@ enum Head<'r> {
 
 impl Stream {
     /// Brings the runs whose turn it is into the queue.
-    fn settle(&mut self, side: Side, broken: &mut Broken, put: Put<'_>) {
+    fn settle(&mut self, side: Side, orders: Orders, broken: &mut Broken, put: Put<'_>) {
         while let Some(mut run) = self.early.remove(&self.next) {
             self.next += 1;
             run.loose.iter().for_each(|entry| put(side, &run, entry));
             if let Some(last) = self.queue.back_mut() {
-                run.follow(last);
+                run.follow(last, orders);
             }
             for (first, fault) in broken.iter_mut().zip(run.faults) {
                 *first = first.or(fault.map(|fault| (side, fault)));
@@ -93,23 +95,36 @@ impl Stream {
 }
 
 impl Merger {
+    /// A merger of sides that come in one of these orders.
+    pub fn new(orders: Orders) -> Merger {
+        Merger {
+            orders,
+            sides: Pair::default(),
+            broken: Broken::default(),
+        }
+    }
+
     /// Takes a run, the one with `number` of its side, and steps on as far as it can be known.
     pub fn take(&mut self, side: Side, number: u64, run: Run, put: Put<'_>) -> Result<(), (Side, Fault)> {
         let stream = &mut self.sides[side];
         stream.bytes += run.bytes();
         stream.early.insert(number, run);
-        stream.settle(side, &mut self.broken, put);
+        stream.settle(side, self.orders, &mut self.broken, put);
         self.advance(self.order()?, put);
         Ok(())
     }
 
     /// The order that both sides have kept so far.
     fn order(&self) -> Result<Order, (Side, Fault)> {
-        match self.broken {
-            [None, _] => Ok(Order::Keys),
-            [_, None] => Ok(Order::Bytes),
-            [Some(fault), Some(_)] => Err(fault),
+        let mut fault = None;
+        for (order, broken) in self.orders.iter().zip(self.broken) {
+            match (order, broken) {
+                (Some(order), None) => return Ok(*order),
+                (Some(_), Some(_)) => fault = fault.or(broken),
+                (None, _) => {}
+            }
         }
+        Err(fault.expect("there is an order, and it is broken"))
     }
 
     /// Says that a side has `runs` runs.
@@ -148,7 +163,7 @@ impl Merger {
                     put(Side::Candidate, run, entry);
                     (false, true)
                 }
-                (Head::Record(a, x), Head::Record(b, y)) => match order.compare(a.key(x), b.key(y)) {
+                (Head::Record(a, x), Head::Record(b, y)) => match order.compare(a.place(x), b.place(y)) {
                     Ordering::Less => {
                         put(Side::Stable, a, x);
                         (true, false)

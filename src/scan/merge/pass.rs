@@ -3,12 +3,14 @@
 //! The order is observed, never assumed. Where it breaks, the merge is given up and the pass goes on without it.
 
 use super::merger::Merger;
-use super::run::{Entry, Fault, Run};
+use super::order::{OF_KEYS, Places};
+use super::run::{Entry, Fault, Run, Walk};
 use crate::digest::Hasher;
 use crate::scan::aside::{Batch, Met, Shelf};
 use crate::scan::lane::Lane;
 use crate::scan::pass::Flow;
 use crate::scan::tally::Tally;
+use crate::source::Chunk;
 use crate::store::{SortBudget, SortError, Sorted};
 use crate::{Pair, Side};
 use std::path::Path;
@@ -22,6 +24,7 @@ const MOST_WAITING: usize = 32 << 20;
 /// A merge of two sides.
 pub(in crate::scan) struct Merge<'a> {
     lanes: Pair<&'a Lane>,
+    places: Places,
     hasher: Hasher,
     /// Runs of a side that may be under way at one time.
     most: u64,
@@ -86,6 +89,7 @@ impl<'a> Merge<'a> {
     /// A merge by `threads` workers that spills into `dir`.
     pub fn new(
         lanes: Pair<&'a Lane>,
+        places: Places,
         hasher: Hasher,
         threads: usize,
         dir: &Path,
@@ -96,14 +100,20 @@ impl<'a> Merge<'a> {
             hasher,
             most: 2 * threads as u64 + 2,
             state: Mutex::new(State {
-                merger: Merger::default(),
+                merger: Merger::new(places.orders),
                 batch: Batch::default(),
                 shelf: Ok(Shelf::new(dir, budget)),
                 difference: Difference::default(),
             }),
             room: Condvar::new(),
             given_up: AtomicBool::new(false),
+            places,
         }
+    }
+
+    /// A walk over a chunk of `side`, to become a run.
+    pub fn walk(&self, side: Side, chunk: &Chunk) -> Walk<'_> {
+        Walk::over(chunk, self.places.orders, self.places.tokens[side].as_ref())
     }
 
     /// Whether runs are still of use.
@@ -156,7 +166,7 @@ impl<'a> Merge<'a> {
         });
         on.take(batch);
         if let Err(fault) = stepped {
-            *merger = Merger::default();
+            *merger = Merger::new(OF_KEYS);
             *shelf = Err(fault);
             self.given_up.store(true, Ordering::Relaxed);
         }

@@ -1,11 +1,11 @@
 //! A run: what the records of one chunk bring to a merge, in the order in which they stand.
 
-use crate::canon::compare_keys;
+use super::order::{self, ORDERS, Orders, keeps};
 use crate::digest::RecordHash;
 use crate::mapping::Digester;
 use crate::scan::lane::Locator;
 use crate::source::Chunk;
-use std::cmp::Ordering;
+use crate::source::live::cql::Tokens;
 
 /// One record of a run.
 #[derive(Clone, Copy, Debug)]
@@ -48,48 +48,34 @@ pub(super) struct Fault {
     pub what: &'static str,
 }
 
-/// An order in which stores and exports write their keys. A merge needs both sides in one of them, whichever it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Order {
-    /// That of the keys' values.
-    Keys,
-    /// That of their canonical bytes. For text it is the shorter first: so lie numbers that are written out as text.
-    Bytes,
-}
-
-impl Order {
-    pub const ALL: [Order; 2] = [Order::Keys, Order::Bytes];
-
-    pub fn compare(self, a: &[u8], b: &[u8]) -> Ordering {
-        match self {
-            Order::Keys => compare_keys(a, b),
-            Order::Bytes => a.cmp(b),
-        }
-    }
-}
-
 /// Where each of the orders breaks first, if it does.
-pub(super) type Faults = [Option<Fault>; 2];
+pub(super) type Faults = [Option<Fault>; ORDERS];
 
 /// Keys that a run may hold: far more than a chunk has, unless one record explodes into millions.
 const MOST_KEYS: usize = 256 << 20;
 
 /// The records of a chunk as they are walked.
-#[derive(Debug, Default)]
-pub(in crate::scan) struct Walk {
+#[derive(Debug)]
+pub(in crate::scan) struct Walk<'m> {
+    orders: Orders,
+    /// What makes the tokens that stand before the keys, if any do.
+    tokens: Option<&'m Tokens>,
     keys: Vec<u8>,
     entries: Vec<Entry>,
     loose: Vec<Entry>,
-    faults: [Option<(u64, &'static str)>; 2],
+    faults: [Option<(u64, &'static str)>; ORDERS],
 }
 
-impl Walk {
+impl<'m> Walk<'m> {
     /// A walk over a chunk, with room for its records.
-    pub fn over(chunk: &Chunk) -> Walk {
+    pub(super) fn over(chunk: &Chunk, orders: Orders, tokens: Option<&'m Tokens>) -> Walk<'m> {
         Walk {
+            orders,
+            tokens,
             entries: Vec::with_capacity(chunk.ends.len()),
             keys: Vec::with_capacity(chunk.ends.len() * 16),
-            ..Walk::default()
+            loose: Vec::new(),
+            faults: Default::default(),
         }
     }
 
@@ -104,33 +90,48 @@ impl Walk {
             number: (locator.number - chunk.start.record) as u32,
             repeated: false,
         };
-        self.push(entry, digester.key(), digester.keyed(), locator.number);
+        let token = match self.tokens {
+            Some(tokens) if digester.keyed() => {
+                let row = &chunk.data[entry.raw.0 as usize..entry.raw.1 as usize];
+                let Some(token) = tokens.token(row) else {
+                    self.faults = [Some((locator.number, "has no token")); ORDERS];
+                    return;
+                };
+                order::token_bytes(token)
+            }
+            _ => Default::default(),
+        };
+        let before = &token[..order::before_key(&self.orders)];
+        self.push(entry, (before, digester.key()), digester.keyed(), locator.number);
     }
 
-    pub(super) fn push(&mut self, mut entry: Entry, key: &[u8], keyed: bool, number: u64) {
+    /// Takes a record with the two parts of its place: what stands before its key, and the key.
+    pub(super) fn push(&mut self, mut entry: Entry, place: (&[u8], &[u8]), keyed: bool, number: u64) {
         if self.faults.iter().all(Option::is_some) {
             return;
         }
-        let (from, to) = (self.keys.len(), self.keys.len() + key.len());
+        let from = self.keys.len();
+        let to = from + place.0.len() + place.1.len();
         if to > MOST_KEYS {
-            self.faults = [Some((number, "explodes into too many records to be merged")); 2];
+            self.faults = [Some((number, "explodes into too many records to be merged")); ORDERS];
             return;
         }
+        self.keys.extend_from_slice(place.0);
+        self.keys.extend_from_slice(place.1);
+        let place = &self.keys[from..to];
         if keyed && let Some(last) = self.entries.last_mut() {
             let before = &self.keys[last.key.0 as usize..last.key.1 as usize];
-            if before == key {
+            if before == place {
                 last.repeated = true;
                 entry.repeated = true;
             } else {
-                for order in Order::ALL {
-                    let fault = &mut self.faults[order as usize];
-                    if fault.is_none() && order.compare(before, key).is_gt() {
+                for (order, fault) in self.orders.iter().zip(&mut self.faults) {
+                    if fault.is_none() && !keeps(order, before, place) {
                         *fault = Some((number, OUT_OF_ORDER));
                     }
                 }
             }
         }
-        self.keys.extend_from_slice(key);
         entry.key = (from as u32, to as u32);
         if keyed {
             self.entries.push(entry);
@@ -143,6 +144,7 @@ impl Walk {
     pub fn finish(self, chunk: Chunk) -> Run {
         let part = chunk.part;
         Run {
+            before_key: order::before_key(&self.orders),
             faults: self
                 .faults
                 .map(|f| f.map(|(number, what)| Fault { part, number, what })),
@@ -160,7 +162,9 @@ const OUT_OF_ORDER: &str = "is not in key order";
 #[derive(Debug)]
 pub(in crate::scan) struct Run {
     chunk: Chunk,
+    /// Places: the keys, each behind what stands before it.
     keys: Vec<u8>,
+    before_key: usize,
     pub(super) entries: Vec<Entry>,
     /// Records without a usable key: they have no place in the order, and no counterpart.
     pub(super) loose: Vec<Entry>,
@@ -168,8 +172,13 @@ pub(in crate::scan) struct Run {
 }
 
 impl Run {
-    pub(super) fn key(&self, entry: &Entry) -> &[u8] {
+    /// The record's place in the order.
+    pub(super) fn place(&self, entry: &Entry) -> &[u8] {
         &self.keys[entry.key.0 as usize..entry.key.1 as usize]
+    }
+
+    pub(super) fn key(&self, entry: &Entry) -> &[u8] {
+        &self.place(entry)[self.before_key..]
     }
 
     pub(super) fn raw(&self, entry: &Entry) -> &[u8] {
@@ -194,12 +203,12 @@ impl Run {
     }
 
     /// Goes on where `last` of the same side ended: marks a key that both share, or the orders that break between them.
-    pub(super) fn follow(&mut self, last: &mut Run) {
+    pub(super) fn follow(&mut self, last: &mut Run, orders: Orders) {
         let (Some(end), Some(start)) = (last.entries.last(), self.entries.first()) else {
             return;
         };
-        let (before, key) = (last.key(end), self.key(start));
-        if before == key {
+        let (before, place) = (last.place(end), self.place(start));
+        if before == place {
             last.entries.last_mut().expect("looked at above").repeated = true;
             self.entries.first_mut().expect("looked at above").repeated = true;
             return;
@@ -209,9 +218,10 @@ impl Run {
             number: self.locator(start).number,
             what: OUT_OF_ORDER,
         };
-        for (order, after) in Order::ALL.map(|o| (o, o.compare(before, key).is_gt())) {
-            if after {
-                self.faults[order as usize] = Some(fault);
+        let broken = orders.map(|order| !keeps(&order, before, place));
+        for (first, broken) in self.faults.iter_mut().zip(broken) {
+            if broken {
+                *first = Some(fault);
             }
         }
     }

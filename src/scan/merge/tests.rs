@@ -1,6 +1,7 @@
 //! The merger against a plain account of the same records, and the places where order breaks.
 
 use super::merger::Merger;
+use super::order::OF_KEYS;
 use super::run::{Entry, Fault, Run, Walk};
 use crate::digest::RecordHash;
 use crate::source::{Chunk, Position};
@@ -25,13 +26,7 @@ fn key(record: Record) -> Vec<u8> {
 
 /// One run of one-byte records, the first of which is the one with `number` on its side.
 fn run(records: &[Record], number: u64) -> Run {
-    let mut walk = Walk::default();
-    for (i, &record) in records.iter().enumerate() {
-        let hash = RecordHash(record.1.into());
-        let entry = Entry::at(hash, i as u32);
-        walk.push(entry, &key(record), record.0.is_some(), number + i as u64);
-    }
-    walk.finish(Chunk {
+    let chunk = Chunk {
         data: records.iter().map(|r| r.1).collect(),
         ends: (1..=records.len()).collect(),
         part: 0,
@@ -41,7 +36,14 @@ fn run(records: &[Record], number: u64) -> Run {
         },
         file_offset: None,
         resume: None,
-    })
+    };
+    let mut walk = Walk::over(&chunk, OF_KEYS, None);
+    for (i, &record) in records.iter().enumerate() {
+        let hash = RecordHash(record.1.into());
+        let entry = Entry::at(hash, i as u32);
+        walk.push(entry, (&[], &key(record)), record.0.is_some(), number + i as u64);
+    }
+    walk.finish(chunk)
 }
 
 /// Cuts the records of a side into runs of the given lengths; what is left over is the last run.
@@ -71,7 +73,7 @@ fn put(aside: &mut Aside) -> impl FnMut(Side, &Run, &Entry) {
 /// Merges runs that come in an order drawn from `shuffle`; each side's end is told at some time.
 fn merge(sides: Pair<Vec<Run>>, mut shuffle: u64) -> Result<Aside, (Side, Fault)> {
     let mut aside = Aside::default();
-    let mut merger = Merger::default();
+    let mut merger = Merger::new(OF_KEYS);
     let ends = sides.as_ref().map(|runs| runs.len() as u64);
     let mut steps: Vec<(Side, Option<(u64, Run)>)> = vec![(Side::Stable, None), (Side::Candidate, None)];
     for (side, runs) in sides.into_sides() {
@@ -189,26 +191,24 @@ proptest! {
 #[test]
 fn numbers_written_as_text_have_an_order_too() {
     let side = |numbers: &[u32]| {
-        let mut walk = Walk::default();
+        let chunk = Chunk {
+            data: vec![0; numbers.len()],
+            ends: (1..=numbers.len()).collect(),
+            part: 0,
+            start: Position::START,
+            file_offset: None,
+            resume: None,
+        };
+        let mut walk = Walk::over(&chunk, OF_KEYS, None);
         for (i, n) in numbers.iter().enumerate() {
             walk.push(
                 Entry::at(RecordHash(0), i as u32),
-                &text(&n.to_string()),
+                (&[], &text(&n.to_string())),
                 true,
                 i as u64,
             );
         }
-        let data = vec![0; numbers.len()];
-        let ends = (1..=numbers.len()).collect();
-        let start = Position::START;
-        vec![walk.finish(Chunk {
-            data,
-            ends,
-            part: 0,
-            start,
-            file_offset: None,
-            resume: None,
-        })]
+        vec![walk.finish(chunk)]
     };
     let all: Vec<u32> = (1..1_200).collect();
     let fewer: Vec<u32> = all.iter().copied().filter(|n| *n != 99).collect();
@@ -245,7 +245,7 @@ fn numbers_written_as_text_have_an_order_too() {
 #[test]
 fn the_side_that_is_ahead_waits() {
     let mut aside = Aside::default();
-    let mut merger = Merger::default();
+    let mut merger = Merger::new(OF_KEYS);
     let ascending: Vec<Record> = (0..10).map(|n| (Some(n), 0)).collect();
     for (number, run) in (0..).zip(runs(&ascending, &[5])) {
         merger

@@ -1,6 +1,6 @@
 //! The door to a live store: it is connected to, its namespaces are listed, cut into ranges and read.
 
-use super::cql::{CqlOptions, CqlStore, LiveTable};
+use super::cql::{Ages, CqlOptions, CqlStore, LiveTable, time_to_live};
 use super::mongo::{CollectionKind, LiveCollection, MongoOptions, MongoProbe, MongoStore};
 use super::secret::{Protocol, Secret, shown};
 use super::stream::LiveStream;
@@ -38,6 +38,8 @@ pub struct LiveSource {
     store: Arc<Store>,
     governor: Governor,
     at_once: usize,
+    /// Whether the ages of what differs are looked at.
+    write_times: bool,
     namespaces: Vec<Namespace>,
     /// Read only if a compare names them.
     views: Vec<Namespace>,
@@ -97,6 +99,7 @@ impl LiveSource {
             store: Arc::new(store),
             governor: Governor::new(options.limits.clone()),
             at_once: options.limits.in_flight.max(1),
+            write_times: options.cql.write_times,
             readings: Mutex::default(),
             noted: Mutex::default(),
             snapshots: Mutex::default(),
@@ -214,6 +217,35 @@ impl LiveSource {
         to: Option<u64>,
     ) -> Result<LiveStream, SourceError> {
         Ok(LiveStream::new(self, self.reading(namespace)?, from, to))
+    }
+
+    /// How old the cells of some rows are, where that was asked for and the store keeps it: for each key, which comes in all
+    /// its forms, those of its row.
+    pub fn ages(
+        &self,
+        namespace: &Namespace,
+        keys: &[Vec<Vec<KeyPart>>],
+    ) -> Result<Option<Vec<Option<Ages>>>, SourceError> {
+        let Some((store, tables)) = self.dated() else {
+            return Ok(None);
+        };
+        let table = table(tables, &namespace.name);
+        let ages = store.ages(table, keys, &self.governor);
+        runtime().block_on(ages).map(Some)
+    }
+
+    /// Seconds that records of a namespace live where the write does not say how long.
+    pub fn time_to_live(&self, namespace: &Namespace) -> Option<i64> {
+        let (_, tables) = self.dated()?;
+        time_to_live(&table(tables, &namespace.name).table)
+    }
+
+    /// The store, if ages are to be looked at.
+    fn dated(&self) -> Option<(&CqlStore, &[LiveTable])> {
+        match &*self.store {
+            Store::Cql(store, tables) if self.write_times => Some((store, tables)),
+            Store::Cql(..) | Store::Mongo(..) => None,
+        }
     }
 
     /// The records under some keys; there may be others among them.

@@ -55,12 +55,15 @@ fn mongodb_against_a_compatible_server() {
     ]
     .map(str::to_owned)
     .into();
+    let mut told = Vec::new();
     for strategy in ["auto", "merge", "sketch", "spill"] {
         let ran = audit(&config, &["--strategy", strategy]);
         assert_eq!(ran.found("confirmed"), planted, "{strategy} {}", ran.said);
         assert_eq!(ran.verdict(), "NO_GO");
         assert_eq!(ran.roots()[0].0, clean[0].0, "stable has not moved");
+        told.push(ran.told());
     }
+    assert!(told.windows(2).all(|two| two[0] == two[1]), "{told:?}");
 }
 
 /// What differs beside the records, and whether it can change answers.

@@ -1,6 +1,7 @@
 //! How much is asked of a store, as the report tells it.
 
-use super::shop::fill;
+use super::shop::{fill, run_all};
+use super::tables::side;
 use super::{Ran, audit, command};
 use crate::support::{self, Database, block_on};
 use mongodb::bson::{RawDocumentBuf, doc};
@@ -63,6 +64,45 @@ fn a_rate_is_held_and_reported() {
         "{}",
         ran.said
     );
+}
+
+#[test]
+fn a_rate_is_held_by_a_cluster_too() {
+    let Some(cql) = support::cql() else { return };
+    let keyspace = cql.keyspace("manners");
+    let name = keyspace.name();
+    block_on(async {
+        let session = cql.session().await.unwrap();
+        let table = format!("CREATE TABLE {name}.t (id int PRIMARY KEY, text text)");
+        session.query_unpaged(table, ()).await.unwrap();
+        let row = |id: i32| format!("INSERT INTO {name}.t (id, text) VALUES ({id}, '{id:0200}')");
+        run_all(&session, &(0..12_000).map(row).collect::<Vec<_>>()).await;
+    });
+    let live = "in_flight = 2\npage = 100";
+    let config = format!(
+        "{}{}[[compare]]\nname = \"t\"\nstable = \"{name}.t\"\ncandidate = \"{name}.t\"\n",
+        side(cql, "stable", name, live),
+        side(cql, "candidate", name, live)
+    );
+    let rate = 250e3;
+    let ran = audit(&config, &["--max-rate", "250000"]);
+    assert_eq!(ran.verdict(), "GO", "{}", ran.said);
+    let report = ran.report();
+    let seconds = report["run"]["duration_ms"].as_f64().unwrap() / 1000.0;
+    for side in ["stable", "candidate"] {
+        let load = &report["run"]["load"][side];
+        let reached = load["bytes"].as_f64().unwrap() / seconds / rate;
+        // The start and the end, in which nothing is read, are a part of the time.
+        assert!(
+            (0.9..1.05).contains(&reached),
+            "{side}: {reached} of the rate: {load}"
+        );
+        assert!(
+            load["waited_ms"].as_u64() > Some(0) && load["requests"].as_u64() > Some(100),
+            "{load}"
+        );
+        assert!(load["most_in_flight"].as_u64() <= Some(2), "{load}");
+    }
 }
 
 #[test]

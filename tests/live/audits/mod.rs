@@ -1,13 +1,17 @@
 //! Whole audits of live stores through the executable, against servers that are being read and nothing else.
 
+mod ages;
 mod clean;
 mod cluster;
+mod keyspaces;
 mod manners;
 mod member;
 mod orders;
+mod reads;
 mod settle;
 mod shop;
 mod start;
+mod tables;
 mod trouble;
 
 use serde_json::Value;
@@ -74,6 +78,12 @@ impl Ran {
             found.insert(format!("{} {} {:?}", words.join(" "), key.join(","), fields));
         }
         found
+    }
+
+    /// All that is the same however differences are found: the compares' results, and every divergence.
+    pub fn told(&self) -> (Value, String) {
+        let divergences = std::fs::read_to_string(self.dir.path().join("run/divergences.ndjson")).unwrap();
+        (self.report()["result"]["compares"].clone(), divergences)
     }
 
     pub fn roots(&self) -> Vec<(String, String)> {

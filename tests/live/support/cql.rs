@@ -170,6 +170,19 @@ impl PrivateNode {
         Some((node, certificate))
     }
 
+    /// A node that writes every statement that it is sent into its log, those on its own tables included.
+    pub fn watched() -> Option<PrivateNode> {
+        if !Kind::Cassandra.is_built() {
+            return None;
+        }
+        let dir = workspace::directory("cassandra");
+        let options = "audit_logging_options: {enabled: true, excluded_keyspaces: '', logger: [{class_name: FileAuditLogger}]}";
+        let (port, storage_port) = (workspace::port(), workspace::port());
+        let mut node = PrivateNode::configured(dir, "127.0.0.1", port, storage_port, "AllowAll", options);
+        node.restart();
+        Some(node)
+    }
+
     /// A node of a cluster, not started yet.
     pub(super) fn of_cluster(host: &str, port: u16, storage_port: u16) -> PrivateNode {
         let mut node = PrivateNode::new(host, port, storage_port, "AllowAll");

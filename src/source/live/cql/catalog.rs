@@ -46,6 +46,11 @@ impl LiveTable {
     /// `SELECT` of all columns, in the order of the table's.
     pub(super) fn select(&self) -> String {
         let columns: Vec<String> = self.table.columns.iter().map(|c| quoted(&c.name)).collect();
+        self.select_of(&columns)
+    }
+
+    /// `SELECT` of what is named, as it is to stand in the statement.
+    pub(super) fn select_of(&self, columns: &[String]) -> String {
         let (keyspace, name) = (quoted(&self.table.keyspace), quoted(&self.table.name));
         format!("SELECT {} FROM {keyspace}.{name}", columns.join(", "))
     }

@@ -4,6 +4,7 @@
 //! replicas, page by page; the cells stay as the server sent them. Reads have the consistency asked for or fail: it is
 //! never lowered.
 
+mod ages;
 mod catalog;
 mod ddl;
 mod failure;
@@ -16,12 +17,17 @@ mod rights;
 mod ring;
 mod route;
 mod tls;
+mod token;
 
+pub use ages::{Age, Ages};
 pub use catalog::{LiveTable, TableKind};
 pub use options::{CqlOptions, Tls};
 pub use points::point_reads;
 pub use probe::{Clock, CqlProbe};
 pub use rights::CqlRights;
+pub use token::Tokens;
+
+pub(super) use ages::time_to_live;
 
 use super::Range;
 use crate::source::{Failure, SourceError};

@@ -40,6 +40,8 @@ pub struct CqlOptions {
     pub datacenter: Option<String>,
     /// Whether ScyllaDB is asked to leave its cache as it is.
     pub bypass_cache: bool,
+    /// Whether the ages of what differs are looked at: when it was written, and when its time to live runs out.
+    pub write_times: bool,
     /// How long a request is repeated that failed for the network's sake or for overload.
     pub retry: Retry,
 }
@@ -81,6 +83,7 @@ impl Default for CqlOptions {
             tls: None,
             datacenter: None,
             bypass_cache: true,
+            write_times: false,
             retry: Retry::default(),
         }
     }

@@ -15,7 +15,7 @@ use scylla::serialize::value::SerializeValue;
 use scylla::serialize::writers::{CellWriter, WrittenCellProof};
 
 /// Rows that are asked for at the same time, at most.
-const AT_ONCE: usize = 64;
+pub(super) const AT_ONCE: usize = 64;
 
 /// A value in the form in which the server takes it.
 struct Native(Vec<u8>);
@@ -31,7 +31,7 @@ impl SerializeValue for Native {
 }
 
 /// What is to be asked for one key.
-struct Lookup {
+pub(super) struct Lookup {
     /// How many of the primary key's columns have a value; the others are null in the row.
     columns: usize,
     values: Vec<Vec<u8>>,
@@ -77,14 +77,6 @@ impl CqlStore {
         keys: &[Vec<KeyPart>],
         governor: &Governor,
     ) -> Result<Page, SourceError> {
-        if let Err(why) = point_reads(&table.table) {
-            let problem = format!("cannot read single rows of {}: {why}", table.name());
-            return Err(SourceError::usage(
-                &self.location,
-                problem,
-                "read the whole table again",
-            ));
-        }
         let lookups: Vec<Vec<Lookup>> = keys
             .iter()
             .map(|key| self.lookups(table, key))
@@ -101,7 +93,15 @@ impl CqlStore {
     }
 
     /// What to ask for a key; nothing if no row can have it.
-    fn lookups(&self, table: &LiveTable, key: &[KeyPart]) -> Result<Vec<Lookup>, SourceError> {
+    pub(super) fn lookups(&self, table: &LiveTable, key: &[KeyPart]) -> Result<Vec<Lookup>, SourceError> {
+        if let Err(why) = point_reads(&table.table) {
+            let problem = format!("cannot read single rows of {}: {why}", table.name());
+            return Err(SourceError::usage(
+                &self.location,
+                problem,
+                "read the whole table again",
+            ));
+        }
         let mut lookups = vec![Lookup {
             columns: 0,
             values: Vec::new(),
@@ -139,11 +139,27 @@ impl CqlStore {
         lookup: Lookup,
         governor: &Governor,
     ) -> Result<Page, SourceError> {
+        let whole = lookup.columns == table.key_columns().count();
+        let found = self.rows_at(table, &table.select(), lookup, governor).await?;
+        Ok(match whole {
+            true => found,
+            false => without_rows(&table.table, &found),
+        })
+    }
+
+    /// What `select` asks for of the rows with a key; of one of them, if clustering columns are missing in it.
+    pub(super) async fn rows_at(
+        &self,
+        table: &LiveTable,
+        select: &str,
+        lookup: Lookup,
+        governor: &Governor,
+    ) -> Result<Page, SourceError> {
         let columns: Vec<&str> = table.key_columns().map(|(name, _)| name).collect();
         let (given, missing) = columns.split_at(lookup.columns);
         let condition: Vec<String> = given.iter().map(|name| format!("{} = ?", quoted(name))).collect();
         let limit = if missing.is_empty() { "" } else { " LIMIT 1" };
-        let text = format!("{} WHERE {}{limit}", table.select(), condition.join(" AND "));
+        let text = format!("{select} WHERE {}{limit}", condition.join(" AND "));
         let asked = || format!("read a row of {}", table.name());
         let prepared = self.statement(&text, &asked).await?;
         let values: Vec<Native> = lookup.values.into_iter().map(Native).collect();
@@ -154,9 +170,6 @@ impl CqlStore {
                 .await?;
             append(&mut found, &page);
             state = next;
-        }
-        if !missing.is_empty() {
-            found = without_rows(&table.table, &found);
         }
         Ok(found)
     }
