@@ -318,7 +318,7 @@ impl Store {
     ) -> Result<(Option<MongoProbe>, Vec<Range>), SourceError> {
         match self {
             Store::Mongo(store, _) => {
-                let probe = store.patiently(|| store.probe(name)).await?;
+                let probe = store.probe(name).await?;
                 // Ranges that are filters may each cost the server a scan of its own.
                 let wanted = if probe.min_max == Some(true) { wanted } else { 1 };
                 let ranges = match ranges {

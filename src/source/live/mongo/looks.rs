@@ -214,8 +214,9 @@ impl MongoStore {
         filter: Document,
         options: FindOptions,
     ) -> Result<Vec<RawDocumentBuf>, SourceError> {
-        let seen = async {
-            let mut cursor = coll.find(filter).with_options(options).batch().await?;
+        let seen = async || {
+            let find = coll.find(filter.clone()).with_options(options.clone());
+            let mut cursor = find.batch().await?;
             let mut seen = Vec::new();
             while let Some(batch) = cursor.next().await.transpose()? {
                 for document in batch.doc_slices()? {
@@ -224,7 +225,7 @@ impl MongoStore {
             }
             Ok(seen)
         };
-        self.ask(action, seen).await
+        self.patiently(|| self.ask(action, seen())).await
     }
 
     /// A refusal is an observation; every other failure is one of the look itself.
