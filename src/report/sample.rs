@@ -90,6 +90,8 @@ pub(crate) fn full() -> Report {
         waited_ms: 12_500,
         most_in_flight: 4,
         least_allowed: Some(2),
+        pauses: 2,
+        paused_ms: 31_400,
     });
     let orders = &mut report.result.compares[0];
     orders.roots.candidate = Some("b1".repeat(32));

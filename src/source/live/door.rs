@@ -1,6 +1,7 @@
 //! The door to a live store: it is connected to, its namespaces are listed, cut into ranges and read.
 
 use super::cql::{CqlOptions, CqlStore, LiveTable};
+use super::guard::Watch;
 use super::mongo::{CollectionKind, LiveCollection, MongoOptions, MongoProbe, MongoStore};
 use super::secret::{Protocol, Secret, shown};
 use super::stream::LiveStream;
@@ -9,6 +10,7 @@ use crate::source::{Engine, Format, Namespace, Position, Schema, SourceError};
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 
 /// Bytes of a range, about: small enough for a few of them to be held at once, large enough to be worth a query.
@@ -43,10 +45,11 @@ pub struct LiveSource {
     readings: Mutex<HashMap<String, Arc<Reading>>>,
     /// What turned out on the way.
     noted: Mutex<BTreeSet<String>>,
+    _watch: Option<Watch>,
 }
 
 #[derive(Debug)]
-enum Store {
+pub(super) enum Store {
     Mongo(Box<MongoStore>, Vec<LiveCollection>),
     Cql(Box<CqlStore>, Vec<LiveTable>),
 }
@@ -86,14 +89,18 @@ impl LiveSource {
                 ));
             }
         };
-        let namespaces = store.namespaces();
+        let store = Arc::new(store);
+        let governor = Governor::new(options.limits.clone());
+        let guard = options.limits.guard.clone();
+        let watch = guard.map(|guard| Watch::begin(guard, location, store.clone(), governor.clone()));
         Ok(LiveSource {
             location: location.to_owned(),
             schemas: store.schemas(),
             notices: store.notices(),
-            namespaces,
-            store: Arc::new(store),
-            governor: Governor::new(options.limits.clone()),
+            namespaces: store.namespaces(),
+            _watch: watch.transpose()?,
+            store,
+            governor,
             at_once: options.limits.in_flight.max(1),
             readings: Mutex::default(),
             noted: Mutex::default(),
@@ -144,6 +151,16 @@ impl LiveSource {
     /// What was asked of it so far.
     pub fn usage(&self) -> Usage {
         self.governor.usage()
+    }
+
+    /// Why it may not be asked at this moment, if so.
+    pub fn waits_for(&self) -> Option<String> {
+        self.governor.waits_for()
+    }
+
+    /// From now on what would have to wait for guards or windows is not read: the run is to end.
+    pub fn hurry(&self) {
+        self.governor.hurry();
     }
 
     /// Requests that may be under way at once.
@@ -249,6 +266,18 @@ fn table<'t>(tables: &'t [LiveTable], name: &str) -> &'t LiveTable {
 }
 
 impl Store {
+    /// How far what is read is behind what was written last.
+    pub(super) async fn lag(&self) -> Result<Duration, SourceError> {
+        match self {
+            Store::Mongo(store, _) => store.lag().await,
+            Store::Cql(store, _) => Err(SourceError::usage(
+                store.location(),
+                "only replica sets of MongoDB tell a lag",
+                "take `max_lag_seconds` out of the configuration, or let a command of yours judge",
+            )),
+        }
+    }
+
     /// What the server does with a namespace, and its ranges.
     async fn cut(
         &self,

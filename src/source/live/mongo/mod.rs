@@ -5,11 +5,12 @@
 //!
 //! Map: `location` and `fault` say where and why something failed, `catalog` lists collections, `probe` observes, `filter`
 //! and `order` know ranges of `_id`, `split` finds their bounds, `read` scans them, `points` looks up keys; `server` is what
-//! a server says of itself.
+//! a server says of itself, `lag` how far a replica set is behind.
 
 mod catalog;
 mod fault;
 mod filter;
+mod lag;
 mod literal;
 mod location;
 mod order;

@@ -354,7 +354,8 @@ impl MongoStore {
         request: impl Future<Output = mongodb::error::Result<T>>,
         bytes: impl Fn(&T) -> usize,
     ) -> Result<T, SourceError> {
-        let permit = governor.request().await;
+        let leave = governor.request().await;
+        let permit = leave.map_err(|held| self.report.refused(action, held.problem, held.advice))?;
         let answer = self.ask(action, request).await;
         match &answer {
             Ok(answer) => permit.brought(bytes(answer)),
