@@ -2,6 +2,7 @@
 
 mod clean;
 mod cluster;
+mod demo;
 mod manners;
 mod orders;
 mod settle;
