@@ -70,6 +70,16 @@ impl Session {
                 .map(Arc::new)
                 .map_err(|source| SessionError::Source { side, source })
         })?;
+        Session::with(config, policy, choices, sources)
+    }
+
+    /// The same over sides that are open already.
+    pub fn with(
+        config: Config,
+        policy: Policy,
+        choices: &Choices,
+        sources: Pair<Arc<Source>>,
+    ) -> Result<Session, SessionError> {
         let (compares, mut alone): (Vec<Compare>, Vec<Alone>) =
             match (&config.compares[..], &config.namespaces) {
                 ([], Some(wanted)) => select(&sources, wanted)?,

@@ -36,7 +36,7 @@ pub struct LiveOptions {
 #[derive(Debug)]
 pub struct LiveSource {
     location: String,
-    store: Arc<Store>,
+    pub(super) store: Arc<Store>,
     governor: Governor,
     at_once: usize,
     namespaces: Vec<Namespace>,

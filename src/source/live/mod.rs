@@ -22,7 +22,7 @@ pub use crate::plan::Range;
 pub use door::{LiveOptions, LiveSource, Reading};
 pub use guard::Guard;
 pub use limits::{Governor, Limits, Permit, Refusal, Usage, Window};
-pub use look::{Look, look};
+pub use look::Look;
 pub use page::{KeyPart, Page};
 pub use retry::{Failures, Retry};
 pub use secret::{Protocol, Secret, holds_password, shown};
