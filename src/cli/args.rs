@@ -263,6 +263,9 @@ pub(super) struct Explain {
     pub subject: String,
     /// The divergence: its id, or its key (parts joined by commas).
     pub record: Option<String>,
+    /// The configuration of the run: both stores are read once more, to see whether it is still so.
+    #[arg(short, long)]
+    pub config: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

@@ -3,6 +3,7 @@
 mod clean;
 mod cluster;
 mod demo;
+mod explain;
 mod manners;
 mod orders;
 mod settle;
