@@ -38,7 +38,7 @@ pub(super) enum Command {
     Report(Report),
     /// One divergence of a run with its fields side by side, or what a verdict's reason code means.
     Explain(Explain),
-    /// Make two small stores with planted drift, audit them, and check that all of it was found.
+    /// Make two small stores with planted drift, as files or on servers, audit them, and check that all of it was found.
     Demo(Demo),
     /// Write a commented assay.toml to start from.
     Init(Init),
@@ -263,6 +263,9 @@ pub(super) struct Explain {
     pub subject: String,
     /// The divergence: its id, or its key (parts joined by commas).
     pub record: Option<String>,
+    /// The configuration of the run: both stores are read once more, to see whether it is still so.
+    #[arg(short, long)]
+    pub config: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -282,6 +285,21 @@ pub(super) struct Demo {
     /// Make the stores and stop.
     #[arg(long)]
     pub only_make: bool,
+    /// Make the stores on live servers, in a database and a keyspace of their own, and drop them at the end.
+    #[arg(long, requires_all = ["stable", "candidate"], conflicts_with = "only_make")]
+    pub live: bool,
+    /// With --live: MongoDB, as mongodb://user:${NAME}@host. Secrets come from the environment.
+    #[arg(long, value_name = "URI", requires = "live")]
+    pub stable: Option<String>,
+    /// With --live: Cassandra or ScyllaDB, as cql://host:port.
+    #[arg(long, value_name = "URI", requires = "live")]
+    pub candidate: Option<String>,
+    /// With --live: who we are at the candidate; the password is in ASSAY_DEMO_PASSWORD.
+    #[arg(long, value_name = "NAME", requires = "live")]
+    pub candidate_user: Option<String>,
+    /// With --live: how the database and the keyspace are called; neither may exist. A random name if not given.
+    #[arg(long, requires = "live")]
+    pub name: Option<String>,
 }
 
 #[derive(Args, Debug)]

@@ -175,9 +175,12 @@ pub(super) fn conduct(
         again: None,
     };
     let (session, dir) = begin(config, policy, choices, tuning.run_dir.as_deref(), &base)?;
-    let report = watch(session.stored_bytes(), &signals, |monitor| {
-        session.audit(&dir, monitor, &|| signals.stop_is_final())
-    })?;
+    let report = watch(
+        session.stored_bytes(),
+        &signals,
+        &|| session.waits_for(),
+        |monitor| session.audit(&dir, monitor, &|| signals.stop_is_final()),
+    )?;
     seal::seal(&dir)?;
     output::write(sinks, &report, &dir)?;
     Ok(report.verdict.map_or(Exit::Hold, |v| v.exit()))

@@ -1,10 +1,13 @@
 //! `demo`: makes the shop, audits it, and holds what was found against what was planted.
 
+mod live;
+
 use super::args::{Demo, Outputs, Tuning};
 use super::{Failure, audit, output, seal};
 use crate::config::Config;
 use crate::demo::{CONFIG, Planted, Shop, plant};
 use crate::verdict::{Exit, Policy};
+use live::Live;
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -26,7 +29,9 @@ pub(super) fn demo(args: Demo) -> Result<Exit, Failure> {
         orders: args.records,
         drift: args.drift,
         seed: args.seed,
+        live: args.live,
     };
+    let live = Live::of(&args)?;
     let planted = plant(dir, shop).map_err(unwritable)?;
     output::print(
         format!(
@@ -39,18 +44,38 @@ pub(super) fn demo(args: Demo) -> Result<Exit, Failure> {
     if args.only_make {
         return Ok(Exit::Go);
     }
-    let config = Config::load(&dir.join("assay.toml"))?;
+    let Some(live) = live else {
+        let (agree, mut text) = hold(&args, &run, &planted)?;
+        text.push_str(&format!(
+            "\nThe stores are in {shown}/green and {shown}/blue, the mapping in {shown}/assay.toml. Try next:\n  \
+             assay audit -c {shown}/assay.toml\n  assay report {shown}/run -o csv\n",
+        ));
+        if let Some(first) = planted.first() {
+            text.push_str(&format!("  assay explain {shown}/run {}\n", first.key));
+        }
+        output::print(text.as_bytes())?;
+        return Ok(if agree { Exit::Go } else { Exit::Internal });
+    };
+    std::fs::write(dir.join("assay.toml"), &live.config).map_err(unwritable)?;
+    let (agree, mut text) = live.within(dir, || hold(&args, &run, &planted))?;
+    text.push_str(&format!(
+        "\nDatabase and keyspace are dropped again. The mapping is in {shown}/assay.toml. Try next:\n  assay report {shown}/run -o csv\n"
+    ));
+    output::print(text.as_bytes())?;
+    Ok(if agree { Exit::Go } else { Exit::Internal })
+}
+
+/// Audits, and says whether what is found is what was planted.
+fn hold(args: &Demo, run: &Path, planted: &[Planted]) -> Result<(bool, String), Failure> {
+    let broken = |e: std::io::Error| {
+        let message = format!("cannot read what was found in {}: {e}", run.display());
+        Failure::new(Exit::Unwritable, message)
+    };
+    let config = Config::load(&args.dir.join("assay.toml"))?;
     let tuning = Tuning {
-        max_rate: None,
-        settle_delay: None,
         seed: Some(args.seed),
-        threads: None,
-        slices: None,
-        samples: None,
-        strategy: None,
-        spill_limit: None,
-        checkpoint_seconds: None,
-        run_dir: Some(run.clone()),
+        run_dir: Some(run.to_owned()),
+        ..Tuning::default()
     };
     let outputs = Outputs {
         output: Vec::new(),
@@ -58,8 +83,8 @@ pub(super) fn demo(args: Demo) -> Result<Exit, Failure> {
     };
     let verdict = audit::conduct(config, Policy::strict(), Vec::new(), &tuning, &outputs)?;
     let mut found = BTreeSet::new();
-    for listed in output::divergences(&run).map_err(unwritable)? {
-        let listed = listed.map_err(unwritable)?;
+    for listed in output::divergences(run).map_err(broken)? {
+        let listed = listed.map_err(broken)?;
         let d = listed.divergence;
         found.insert(Planted {
             compare: listed.compare,
@@ -73,7 +98,7 @@ pub(super) fn demo(args: Demo) -> Result<Exit, Failure> {
             fields: d.fields.into_iter().map(|f| f.path).collect(),
         });
     }
-    let planted: BTreeSet<Planted> = planted.into_iter().collect();
+    let planted: BTreeSet<Planted> = planted.iter().cloned().collect();
     let mut text = String::from("\n");
     for (what, list) in [
         ("not found", planted.difference(&found)),
@@ -93,18 +118,12 @@ pub(super) fn demo(args: Demo) -> Result<Exit, Failure> {
         "NOT what was planted"
     };
     text.push_str(&format!(
-        "the audit found {} divergences, {same}; its own verdict is {} (exit code {})\n\n\
-         The stores are in {shown}/green and {shown}/blue, the mapping in {shown}/assay.toml. Try next:\n  \
-         assay audit -c {shown}/assay.toml\n  assay report {shown}/run -o csv\n",
+        "the audit found {} divergences, {same}; its own verdict is {} (exit code {})\n",
         found.len(),
         verdict.name(),
         verdict.code(),
     ));
-    if let Some(first) = planted.iter().next() {
-        text.push_str(&format!("  assay explain {shown}/run {}\n", first.key));
-    }
-    output::print(text.as_bytes())?;
-    Ok(if agree { Exit::Go } else { Exit::Internal })
+    Ok((agree, text))
 }
 
 /// Takes away what an earlier demo left in `dir`; a directory that holds something of anybody else's is refused.

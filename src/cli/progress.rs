@@ -40,13 +40,21 @@ impl Signals {
     }
 }
 
+/// What says why nothing is read at the moment, if so.
+type Waits<'a> = &'a (dyn Fn() -> Option<String> + Sync);
+
 /// Runs `work` while a thread of its own shows how far it is.
-pub(super) fn watch<T>(total: u64, signals: &Signals, work: impl FnOnce(&Monitor) -> T) -> T {
+pub(super) fn watch<T>(
+    total: u64,
+    signals: &Signals,
+    waits: Waits<'_>,
+    work: impl FnOnce(&Monitor) -> T,
+) -> T {
     let monitor = Monitor::default();
     let done = AtomicBool::new(false);
     signals.idle.store(false, Ordering::Relaxed);
     std::thread::scope(|threads| {
-        threads.spawn(|| show(total, &monitor, &done, signals));
+        threads.spawn(|| show(total, &monitor, &done, signals, waits));
         // Also where the work panics: the scope waits for the thread that shows it.
         let _done = Done(&done);
         work(&monitor)
@@ -62,11 +70,12 @@ impl Drop for Done<'_> {
     }
 }
 
-fn show(total: u64, monitor: &Monitor, done: &AtomicBool, signals: &Signals) {
+fn show(total: u64, monitor: &Monitor, done: &AtomicBool, signals: &Signals, waits: Waits<'_>) {
     let terminal = std::io::stderr().is_terminal();
     let bar = terminal.then(|| {
-        let style =
-            ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  ETA {eta}");
+        let style = ProgressStyle::with_template(
+            "{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  ETA {eta}  {wide_msg}",
+        );
         ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
     });
     let (started, mut said) = (Instant::now(), Instant::now());
@@ -75,11 +84,21 @@ fn show(total: u64, monitor: &Monitor, done: &AtomicBool, signals: &Signals) {
         if signals.interrupt.load(Ordering::Relaxed) || signals.terminate.load(Ordering::Relaxed) {
             monitor.stop.store(true, Ordering::Relaxed);
         }
+        if signals.interrupt.load(Ordering::Relaxed) {
+            monitor.end.store(true, Ordering::Relaxed);
+        }
         let bytes = monitor.bytes.load(Ordering::Relaxed);
         match &bar {
-            Some(bar) => bar.set_position(bytes.min(total)),
+            Some(bar) => {
+                bar.set_position(bytes.min(total));
+                bar.set_message(waits().unwrap_or_default());
+            }
             None if said.elapsed() > Duration::from_secs(10) => {
                 said = Instant::now();
+                if let Some(why) = waits() {
+                    tracing::info!("read {} of {}; {why}", HumanBytes(bytes), HumanBytes(total));
+                    continue;
+                }
                 let rate = (bytes as f64 / started.elapsed().as_secs_f64()) as u64;
                 let left = total.saturating_sub(bytes) / rate.max(1);
                 tracing::info!(
@@ -104,7 +123,7 @@ mod tests {
     #[test]
     fn a_panic_in_the_work_comes_through() {
         let caught = std::panic::catch_unwind(|| {
-            watch(0, &Signals::default(), |_| {
+            watch(0, &Signals::default(), &|| None, |_| {
                 std::panic::resume_unwind(Box::new("broken"))
             })
         });

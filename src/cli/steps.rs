@@ -50,9 +50,12 @@ pub(super) fn scan(args: Scan) -> Result<Exit, Failure> {
     let config = load(&args.chosen, &args.tuning)?;
     let session = follow(config, &args.chosen, &args.plan, None, temp.path())?;
     let (i, n) = args.share;
-    let done = watch(session.stored_bytes() / n as u64, &signals, |monitor| {
-        session.scan_slices(&|id| id % n == i - 1, &args.parts, monitor)
-    })?;
+    let done = watch(
+        session.stored_bytes() / n as u64,
+        &signals,
+        &|| session.waits_for(),
+        |monitor| session.scan_slices(&|id| id % n == i - 1, &args.parts, monitor),
+    )?;
     output::print(format!("scanned {done} slices into {}\n", args.parts.display()).as_bytes())
 }
 
@@ -77,9 +80,12 @@ pub(super) fn merge(args: Merge) -> Result<Exit, Failure> {
     )?;
     create_private_dir(&dir)
         .map_err(|e| Failure::new(Exit::Unwritable, format!("cannot create {}: {e}", dir.display())))?;
-    let report = watch(session.stored_bytes(), &signals, |monitor| {
-        session.merge(&args.parts, &dir, monitor)
-    })?;
+    let report = watch(
+        session.stored_bytes(),
+        &signals,
+        &|| session.waits_for(),
+        |monitor| session.merge(&args.parts, &dir, monitor),
+    )?;
     seal::seal(&dir)?;
     output::write(sinks, &report, &dir)?;
     Ok(report.verdict.map_or(Exit::Hold, |v| v.exit()))

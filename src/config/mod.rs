@@ -18,7 +18,9 @@ use source::Source;
 use std::path::Path;
 use toml::Spanned;
 
-pub use sections::{LiveConfig, NamespacesConfig, RunConfig, ScanConfig, SettleConfig, SideConfig};
+pub use sections::{
+    GuardConfig, LiveConfig, NamespacesConfig, RunConfig, ScanConfig, SettleConfig, SideConfig,
+};
 pub use source::ConfigError;
 pub(crate) use suggest::did_you_mean;
 pub use template::{MAPPING, TEMPLATE};
@@ -110,6 +112,15 @@ impl Config {
                 side.live.password = Some(Secret::new(read));
             }
             side.live.ca_file = side.live.ca_file.take().map(|file| dir.join(file));
+            // A name without a directory is looked for as a shell does it.
+            let programs = side
+                .live
+                .guard
+                .iter_mut()
+                .filter_map(|guard| guard.command.first_mut());
+            for program in programs.filter(|program| program.contains('/')) {
+                *program = dir.join(&*program).display().to_string();
+            }
             side.schema = side.schema.take().map(|s| dir.join(s));
         }
         config.run.dir = dir.join(&config.run.dir);

@@ -79,6 +79,25 @@ pub struct LiveConfig {
     /// Times of day at which the store may be read, as `22:00-06:00`.
     #[serde(default)]
     pub windows: Vec<String>,
+    /// Who is asked besides whether the store may be read.
+    pub guard: Option<GuardConfig>,
+}
+
+/// `[stable.live.guard]`, `[candidate.live.guard]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GuardConfig {
+    /// A program and its arguments, which ends with 0 if the store may be read.
+    #[serde(default)]
+    pub command: Vec<String>,
+    /// Seconds that members of a replica set of MongoDB may be behind their primary.
+    pub max_lag_seconds: Option<f64>,
+    /// Seconds between two questions; 10 if not given.
+    pub interval_seconds: Option<f64>,
+    /// Seconds that the command may take; 10 if not given.
+    pub timeout_seconds: Option<f64>,
+    /// Seconds for which the store may be held back before what is to be read is left unread; 600 if not given.
+    pub patience_seconds: Option<f64>,
 }
 
 fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {

@@ -17,6 +17,8 @@ pub struct Shop {
     pub drift: f64,
     /// Seed of everything random.
     pub seed: u64,
+    /// Whether servers are to hold it, which take no broken text, no second row of a key, and nothing too deep.
+    pub live: bool,
 }
 
 /// One divergence that was planted.
@@ -66,6 +68,13 @@ const KINDS: [Drift; 13] = [
     Drift::Expectation,
     Drift::TypeChanged,
 ];
+
+impl Drift {
+    /// Whether a server holds what drifts in this way.
+    fn can_live(self) -> bool {
+        !matches!(self, Drift::Duplicate | Drift::Malformed | Drift::Unsupported)
+    }
+}
 
 /// SplitMix64 (Steele, Lea, Flood 2014): small, seedable, the same everywhere.
 struct Random(u64);
@@ -117,7 +126,7 @@ struct Files {
     items_csv: BufWriter<File>,
 }
 
-const SCHEMA: &str = include_str!("schema.cql");
+pub(super) const SCHEMA: &str = include_str!("schema.cql");
 
 /// The configuration that maps one store to the other.
 pub const CONFIG: &str = include_str!("assay.toml");
@@ -157,6 +166,7 @@ pub fn plant(dir: &Path, shop: Shop) -> io::Result<Vec<Planted>> {
     let mut planted = Vec::new();
     let customers = (shop.orders / 5).max(1);
     let ids: Vec<[u8; 16]> = (0..customers.min(4096)).map(|_| random.uuid()).collect();
+    let kinds: Vec<Drift> = KINDS.into_iter().filter(|k| !shop.live || k.can_live()).collect();
     let mut turn = 0;
     // A change of type is planted in the next customer, and there is one for every five orders.
     let mut retype = false;
@@ -165,7 +175,7 @@ pub fn plant(dir: &Path, shop: Shop) -> io::Result<Vec<Planted>> {
             false => Drift::None,
             true => {
                 turn += 1;
-                KINDS[(turn - 1) % KINDS.len()]
+                kinds[(turn - 1) % kinds.len()]
             }
         };
         order(&mut files, &mut random, number, &ids, drift, &mut planted)?;

@@ -1,6 +1,7 @@
 //! What was observed of Cassandra or ScyllaDB, as findings.
 
 use super::finding::{About, Finding};
+use super::replicas;
 use crate::Side;
 use crate::model::Table;
 use crate::source::live::cql::{CqlProbe, CqlRights, LiveTable, TableKind, point_reads};
@@ -47,6 +48,7 @@ pub(super) fn findings(side: Side, probe: &CqlProbe, tables: &[LiveTable]) -> Ve
         findings.push(Finding::warning(About::Server, side, message));
     }
     findings.extend(tables.iter().map(|table| namespace(side, probe, table)));
+    findings.extend(replicas::findings(side, probe));
     findings.extend(spread(side, probe));
     findings
 }
@@ -213,6 +215,8 @@ mod tests {
             replication: [("shop".to_owned(), options.into())].into(),
             clocks: Vec::new(),
             unreadable: Vec::new(),
+            consistency: scylla::statement::Consistency::LocalQuorum,
+            datacenter: None,
         }
     }
 
@@ -223,7 +227,7 @@ mod tests {
 
     #[test]
     fn a_sound_cluster_is_fine() {
-        assert_eq!(weights(&probe()), [Weight::Ok, Weight::Ok]);
+        assert_eq!(weights(&probe()), [Weight::Ok; 3]);
         let found = findings(Side::Candidate, &probe(), &[live()]);
         let replication = "replication SimpleStrategy replication_factor: 3";
         assert!(found[1].message.ends_with(replication), "{found:?}");

@@ -6,12 +6,13 @@ use crate::config::{Config, SideConfig};
 use crate::scan::{Choices, Session, SessionError, opening};
 use crate::source::live::cql::LiveTable;
 use crate::source::live::mongo::MongoProbe;
-use crate::source::live::{Look, Protocol, look};
-use crate::source::{Failure, Namespace, Opening, Source, SourceError};
+use crate::source::live::{Look, Protocol};
+use crate::source::{Failure, Namespace, Source, SourceError};
 use crate::verdict::{Exit, Policy};
 use crate::{Pair, Side};
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// What came of looking at one side.
@@ -21,6 +22,8 @@ struct Examined {
     findings: Vec<Finding>,
     namespaces: Vec<Namespace>,
     look: Option<Look>,
+    /// The side, opened.
+    source: Option<Arc<Source>>,
 }
 
 /// Looks at both sides of `config`, and at what the compares named in `only` (all if there are none) make of them. `spool`
@@ -49,7 +52,7 @@ pub fn both(config: &Config, policy: Policy, only: &[String], spool: &Path) -> D
         let message = "the mapping was not held against the stores, since not all of them can be read";
         findings.push(Finding::note(About::Mapping, None, message));
     } else {
-        let (more, times) = together(config, policy, only, spool, sides.as_ref());
+        let (more, times) = together(config, policy, only, sides.as_ref());
         findings.extend(more);
         reading = times;
     }
@@ -117,6 +120,7 @@ impl Examined {
             unreadable(About::Server, side, error).with(commands)
         };
         let source = Source::open(&config.location, &opening, spool).map_err(failed)?;
+        let source = self.source.insert(Arc::new(source)).clone();
         self.facts.kind = Some(source.kind().to_owned());
         match asked {
             None => {
@@ -132,15 +136,15 @@ impl Examined {
                 }
             }
         }
-        let live = matches!(opening, Opening::Live(_));
+        let live = source.live().is_some();
         // Two compares may call the same one by different names.
         self.namespaces.sort_by(|a, b| a.name.cmp(&b.name));
         self.namespaces.dedup_by(|a, b| a.name == b.name);
         self.facts.namespaces = self.namespaces.iter().map(|n| size(n, live)).collect();
         self.said(side, &source);
-        if let Opening::Live(options) = &opening {
+        if let Some(live) = source.live() {
             let names: Vec<String> = self.namespaces.iter().map(|n| n.name.clone()).collect();
-            let seen = look(options, &names).map_err(failed)?;
+            let seen = live.look(&names).map_err(failed)?;
             self.seen(side, &seen, &spaces(&config.location, &self.namespaces, asked));
             self.look = Some(seen);
         }
@@ -292,7 +296,6 @@ fn together(
     config: &Config,
     policy: Policy,
     only: &[String],
-    spool: &Path,
     sides: Pair<&Examined>,
 ) -> (Vec<Finding>, Pair<Option<Duration>>) {
     let choices = Choices {
@@ -301,7 +304,11 @@ fn together(
         only: only.to_vec(),
         again: None,
     };
-    let session = match Session::open(config.clone(), policy, &choices, spool) {
+    let sources = sides.try_map(|side| side.source.clone().ok_or(()));
+    let Ok(sources) = sources else {
+        return (Vec::new(), Pair::default());
+    };
+    let session = match Session::with(config.clone(), policy, &choices, sources) {
         Ok(session) => session,
         Err(error) => {
             let finding = Finding::hinders(About::Mapping, None, error.to_string(), error.exit());

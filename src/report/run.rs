@@ -61,13 +61,19 @@ pub struct StoreLoad {
     pub bytes: u64,
     /// How often the store said that it had too much to do.
     pub back_offs: u64,
-    /// Milliseconds that requests waited for leave (rates, windows, too many at once), added up.
+    /// Milliseconds that requests waited for leave (rates, windows, guards, too many at once), added up.
     pub waited_ms: u64,
     /// The most requests that were under way at the same time.
     pub most_in_flight: u64,
     /// The fewest that were allowed at the same time; none if the store never showed that there were too many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub least_allowed: Option<u64>,
+    /// How often guards held the store back.
+    #[serde(default)]
+    pub pauses: u64,
+    /// Milliseconds for which they did.
+    #[serde(default)]
+    pub paused_ms: u64,
     /// How suspects were read as of one cluster time; none if the store was not seen to offer it, or nothing was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub snapshots: Option<SnapshotReads>,

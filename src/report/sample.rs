@@ -97,6 +97,8 @@ pub(crate) fn full() -> Report {
         waited_ms: 12_500,
         most_in_flight: 4,
         least_allowed: Some(2),
+        pauses: 2,
+        paused_ms: 31_400,
         snapshots: Some(SnapshotReads {
             reads: 3,
             first: Some(cluster_time(1)),

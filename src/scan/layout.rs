@@ -2,11 +2,11 @@
 
 use crate::canon::Layout;
 use crate::canon::csv::{Dialect, DialectKind};
-use crate::config::{LiveConfig, SideConfig};
+use crate::config::{GuardConfig, LiveConfig, SideConfig};
 use crate::model::{Schema, Table};
 use crate::source::live::cql::{CqlOptions, Tls};
 use crate::source::live::mongo::MongoOptions;
-use crate::source::live::{Limits, LiveOptions, Protocol, Secret, Window};
+use crate::source::live::{Guard, Limits, LiveOptions, Protocol, Secret, Window};
 use crate::source::{Format, Namespace, OpenOptions, Opening, Source};
 use std::path::Path;
 use std::sync::Arc;
@@ -78,7 +78,32 @@ fn live_options(uri: &Secret, config: &LiveConfig) -> Result<LiveOptions, String
         .iter()
         .map(|text| text.parse::<Window>().map_err(|e| format!("windows: {e}")))
         .collect::<Result<_, _>>()?;
+    limits.guard = config.guard.as_ref().map(guard).transpose()?;
     Ok(options)
+}
+
+fn guard(config: &GuardConfig) -> Result<Guard, String> {
+    let time = |name: &str, seconds: f64, least: f64| {
+        let time = Duration::try_from_secs_f64(seconds)
+            .ok()
+            .filter(|_| seconds >= least);
+        time.ok_or_else(|| format!("guard: {name}: expected a number not below {least}"))
+    };
+    if config.command.is_empty() && config.max_lag_seconds.is_none() {
+        return Err(
+            "guard: expected `command` or `max_lag_seconds`: without them it says nothing".to_owned(),
+        );
+    }
+    let max_lag = config.max_lag_seconds;
+    Ok(Guard {
+        command: Some(config.command.clone()).filter(|command| !command.is_empty()),
+        max_lag: max_lag
+            .map(|seconds| time("max_lag_seconds", seconds, 0.0))
+            .transpose()?,
+        interval: time("interval_seconds", config.interval_seconds.unwrap_or(10.0), 0.1)?,
+        timeout: time("timeout_seconds", config.timeout_seconds.unwrap_or(10.0), 0.1)?,
+        patience: time("patience_seconds", config.patience_seconds.unwrap_or(600.0), 0.0)?,
+    })
 }
 
 /// How a side's files are to be opened.

@@ -37,6 +37,14 @@ pub(super) fn look_up(lane: &Lane, keys: &[&[u8]]) -> Found {
     found
 }
 
+/// Reads a namespace through for the records under some keys.
+pub(super) fn read_through(lane: &Lane, keys: &[&[u8]]) -> Found {
+    let mut found: Found = keys.iter().map(|key| (key.to_vec(), Ok(Vec::new()))).collect();
+    let keys = keys.iter().map(|key| (key.to_vec(), String::new())).collect();
+    look_through(lane, &keys, &mut found);
+    found
+}
+
 /// Asks a live store for the records under some keys, each by itself.
 pub(super) fn ask(lane: &Lane, keys: &[&[u8]]) -> Asked {
     let mut asked = Asked::default();

@@ -17,12 +17,19 @@ pub struct Monitor {
     pub bytes: AtomicU64,
     /// Set to stop after the chunks under way.
     pub stop: AtomicBool,
+    /// Set to end the run with what is known, whatever it is at.
+    pub end: AtomicBool,
 }
 
 impl Monitor {
     /// Whether somebody asked to stop.
     pub fn stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Whether somebody asked to end with what is known.
+    pub fn ending(&self) -> bool {
+        self.end.load(Ordering::Relaxed)
     }
 }
 

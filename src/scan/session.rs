@@ -10,15 +10,16 @@ mod work;
 use super::compare::{Means, Prepared};
 use super::layout::opening;
 use super::pass::Monitor;
-use crate::Pair;
 use crate::canon::VERSION;
 use crate::config::Config;
 use crate::digest::Hasher;
 use crate::mapping::Compare;
 use crate::plan::{Plan, SCHEMA};
 use crate::source::Source;
+use crate::source::live::LiveSource;
 use crate::store::SortBudget;
 use crate::verdict::Policy;
+use crate::{Pair, Side};
 use discover::select;
 use prepare::{discover, planned, prepare, slices};
 use std::path::Path;
@@ -69,6 +70,16 @@ impl Session {
                 .map(Arc::new)
                 .map_err(|source| SessionError::Source { side, source })
         })?;
+        Session::with(config, policy, choices, sources)
+    }
+
+    /// The same over sides that are open already.
+    pub fn with(
+        config: Config,
+        policy: Policy,
+        choices: &Choices,
+        sources: Pair<Arc<Source>>,
+    ) -> Result<Session, SessionError> {
         let (compares, mut alone): (Vec<Compare>, Vec<Alone>) =
             match (&config.compares[..], &config.namespaces) {
                 ([], Some(wanted)) => select(&sources, wanted)?,
@@ -156,6 +167,28 @@ impl Session {
             samples: self.config.scan.samples,
             patience: self.config.settle.patience(),
         }
+    }
+
+    /// Which live stores may not be asked at this moment, and why, if there are any.
+    pub fn waits_for(&self) -> Option<String> {
+        let waits =
+            |(side, source): (Side, &Arc<Source>)| Some(format!("{side} {}", source.live()?.waits_for()?));
+        let waits: Vec<String> = self
+            .sources
+            .as_ref()
+            .into_sides()
+            .into_iter()
+            .filter_map(waits)
+            .collect();
+        (!waits.is_empty()).then(|| waits.join("; "))
+    }
+
+    /// From now on no live store is waited for that may not be asked: the run is to end.
+    fn hurry(&self) {
+        let sources = self.sources.as_ref().into_sides().into_iter();
+        sources
+            .filter_map(|(_, source)| source.live())
+            .for_each(LiveSource::hurry);
     }
 
     /// Namespaces that one side has and the other has not. None of their records is read.

@@ -45,6 +45,9 @@ fn finds_exactly_what_was_planted() {
     let run = dir.path().join("shop/run").display().to_string();
     let key = planted[0]["key"].as_str().unwrap();
     assay(["explain", &run, key]).expect(0).says(&[key]);
+    let config = dir.path().join("shop/assay.toml").display().to_string();
+    let again = assay(["explain", &run, key, "-c", &config]).expect(0);
+    again.says(&["now: different"]);
     assay(["report", &run, "-o", "csv"]).expect(10);
 }
 

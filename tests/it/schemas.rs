@@ -81,3 +81,23 @@ fn every_format_tells_the_same_run() {
         .expect(64)
         .says(&["no such record"]);
 }
+
+#[test]
+fn what_the_doctor_says_follows_its_schema() {
+    let dir = temp();
+    let shop = dir.path().join("shop").display().to_string();
+    assay(["demo", &shop, "--only-make"]).expect(0);
+    let config = format!("{shop}/assay.toml");
+    let schema = validator("doctor.schema.json");
+    let green = format!("{shop}/green");
+    let looks = [
+        assay(["doctor", "-o", "json", "-c", &config]),
+        assay(["doctor", "-o", "json", &green]),
+        assay(["doctor", "-o", "json", &green, "/no/such/place"]),
+    ];
+    for look in looks {
+        valid(&schema, &serde_json::from_str(&look.out).unwrap());
+    }
+    let other: Value = serde_json::json!({ "schema": "assay.doctor/2" });
+    assert!(!schema.is_valid(&other));
+}

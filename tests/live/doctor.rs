@@ -1,6 +1,6 @@
 //! `assay doctor` before real servers: what it sees, what it advises, and that the advice is enough.
 
-use crate::support::{self, Cql, PrivateNode, block_on};
+use crate::support::{self, Cql, Kind, PrivateMongo, PrivateNode, block_on};
 use mongodb::IndexModel;
 use mongodb::bson::{Document, doc};
 use serde_json::Value;
@@ -29,7 +29,10 @@ fn json(arguments: &[&str]) -> (i32, Value) {
     let (code, said) = run(&[arguments, &["-o", "json"]].concat());
     let json: Value = serde_json::from_str(&said).unwrap_or_else(|e| panic!("{e}\n{said}"));
     assert_eq!(json["exit"], code);
-    assert_eq!(json["schema"], "assay.doctor/1");
+    let schema = include_str!("../../reports/doctor.schema.json");
+    let schema = jsonschema::validator_for(&serde_json::from_str(schema).unwrap()).unwrap();
+    let wrong: Vec<String> = schema.iter_errors(&json).map(|e| format!("{e}")).collect();
+    assert!(wrong.is_empty(), "{wrong:?}\n{json:#}");
     (code, json)
 }
 
@@ -309,4 +312,152 @@ fn the_role_that_it_advises_for_cassandra_is_enough() {
     let refused = findings(&seen, "hinders", "server");
     assert_eq!(refused.len(), 2, "{seen:#}");
     assert_eq!(refused[0]["commands"][0], first, "{seen:#}");
+}
+
+/// What FerretDB says that it was asked, and what a keyspace holds before and after.
+#[test]
+fn nothing_is_written_and_each_side_is_connected_to_once() {
+    let (Some(server), Some(cql)) = (PrivateMongo::start(Kind::FerretDb), support::cql()) else {
+        return;
+    };
+    let (database, keyspace) = (server.database("doctor"), cql.keyspace("doctor"));
+    block_on(async { fill(&database.open().await, 30).await });
+    let table = format!("{}.orders", keyspace.name());
+    let insert = |n| format!("INSERT INTO {table} (id, number, total) VALUES ({n}, 'n{n}', {n})");
+    let create = format!("CREATE TABLE {table} (id int PRIMARY KEY, number text, total int)");
+    execute(cql, &[vec![create], (0..30).map(insert).collect()].concat());
+    let dir = tempfile::tempdir().unwrap();
+    let login = cql.login.as_ref().map_or(String::new(), |(user, _)| {
+        format!("[candidate.live]\nuser = \"{user}\"\npassword = \"${{ASSAY_TEST_CQL_PASSWORD}}\"\n")
+    });
+    let text = format!(
+        "[stable]\nlocation = {:?}\n[candidate]\nlocation = \"cql://{}/{}\"\n{login}\
+         [[compare]]\nname = \"orders\"\nstable = \"{}.orders\"\ncandidate = \"orders\"\nkey = [\"id\"]\n\
+         [[compare.field]]\nname = \"id\"\nstable = \"_id\"\n",
+        database.uri(),
+        cql.address,
+        keyspace.name(),
+        database.name()
+    );
+    let path = config(dir.path(), &text);
+    let before = block_on(content(cql, keyspace.name()));
+    assert_eq!(before.len(), 31, "30 rows and a table");
+    let from = std::fs::read(server.log()).unwrap().len();
+    let (code, seen) = json(&["-c", path.to_str().unwrap()]);
+    assert_eq!(code, 0, "{seen:#}");
+    assert_eq!(findings(&seen, "ok", "index").len(), 2, "{seen:#}");
+    assert_eq!(block_on(content(cql, keyspace.name())), before);
+    let log = std::fs::read(server.log()).unwrap();
+    let log = String::from_utf8_lossy(&log[from..]).into_owned();
+    let asked = |command: &str| {
+        let forms = [
+            format!("\"{command}\":"),
+            format!("{{\"{command}\""),
+            format!("command={command}"),
+        ];
+        log.lines()
+            .filter(|line| forms.iter().any(|form| line.contains(form)))
+            .count()
+    };
+    assert!(asked("find") > 0, "the log shows what was asked: {log}");
+    for write in [
+        "insert",
+        "update",
+        "delete",
+        "findAndModify",
+        "create",
+        "drop",
+        "createIndexes",
+        "renameCollection",
+    ] {
+        assert_eq!(asked(write), 0, "{write} was asked for");
+    }
+    let connected = log.lines().filter(|line| line.contains("\"ping\"")).count();
+    assert_eq!(connected, 1, "each connection begins with a ping: {log}");
+}
+
+/// Rows and tables of a keyspace, as text.
+async fn content(cql: &Cql, keyspace: &str) -> Vec<String> {
+    let session = cql.session().await.unwrap();
+    let mut content = Vec::new();
+    for text in [
+        format!("SELECT JSON * FROM {keyspace}.orders"),
+        format!("SELECT JSON * FROM system_schema.tables WHERE keyspace_name = '{keyspace}'"),
+    ] {
+        let rows = session
+            .query_unpaged(text, ())
+            .await
+            .unwrap()
+            .into_rows_result()
+            .unwrap();
+        content.extend(rows.rows::<(String,)>().unwrap().map(|row| row.unwrap().0));
+    }
+    content.sort();
+    content
+}
+
+#[test]
+fn copies_are_held_against_the_consistency_asked_for() {
+    let Some(mut cluster) = support::cluster() else {
+        return;
+    };
+    let cql = cluster.cql().clone();
+    let keyspace = cql.keyspace("copies");
+    let table = format!("{}.orders", keyspace.name());
+    let single = format!("{}_single", keyspace.name());
+    execute(
+        &cql,
+        &[
+            format!("CREATE TABLE {table} (id int PRIMARY KEY)"),
+            format!(
+                "CREATE KEYSPACE {single} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': 1}}"
+            ),
+            format!("CREATE TABLE {single}.orders (id int PRIMARY KEY)"),
+        ],
+    );
+    let dir = tempfile::tempdir().unwrap();
+    let look = |keyspace: &str, consistency: &str| {
+        let side = |name: &str| {
+            format!(
+                "[{name}]\nlocation = \"cql://{}/{keyspace}\"\n[{name}.live]\nconsistency = \"{consistency}\"\nretry_seconds = 1\n",
+                cql.address
+            )
+        };
+        let compare = "[[compare]]\nname = \"o\"\nstable = \"orders\"\ncandidate = \"orders\"\n";
+        let path = config(dir.path(), &(side("stable") + &side("candidate") + compare));
+        json(&["-c", path.to_str().unwrap()]).1
+    };
+    let told = |seen: &Value, weight: &str, what: &str| {
+        let found = findings(seen, weight, "namespace");
+        let told = found
+            .iter()
+            .any(|f| f["message"].as_str().unwrap().contains(what));
+        assert!(told, "{weight} {what}: {seen:#}");
+    };
+    let name = keyspace.name();
+    told(
+        &look(name, "LOCAL_QUORUM"),
+        "ok",
+        "and LOCAL_QUORUM reads 2 of them",
+    );
+    told(
+        &look(name, "ALL"),
+        "note",
+        "ALL reads 3 of them: a node that goes away",
+    );
+    told(
+        &look(&single, "LOCAL_QUORUM"),
+        "note",
+        "keeps 1 copy of every row",
+    );
+    told(&look(&single, "THREE"), "hinders", "no read can have that");
+    cluster.node(2).kill();
+    let seen = look(name, "ALL");
+    let warned = [
+        findings(&seen, "warning", "namespace"),
+        findings(&seen, "hinders", "namespace"),
+    ]
+    .concat();
+    assert!(!warned.is_empty(), "{seen:#}");
+    execute(&cql, &[format!("DROP KEYSPACE {single}")]);
 }

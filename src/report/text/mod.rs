@@ -176,17 +176,24 @@ fn run(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
 
 /// What was asked of a live store, in a line.
 fn asked(side: Side, load: StoreLoad) -> String {
-    let seconds = (load.waited_ms / 1000, load.waited_ms % 1000);
+    let seconds = |ms: u64| format!("{}.{:03} s", ms / 1000, ms % 1000);
     let slower = load
         .least_allowed
         .map_or(String::new(), |least| format!(", down to {least} at once"));
+    let paused = match load.pauses {
+        0 => String::new(),
+        n => format!(
+            ", held back by its guard {} for {}",
+            count(n, "time"),
+            seconds(load.paused_ms)
+        ),
+    };
     format!(
-        "{side}: {} with {} bytes, at most {} at once, waited {}.{:03} s, backed off {}{slower}",
+        "{side}: {} with {} bytes, at most {} at once, waited {}, backed off {}{slower}{paused}",
         count(load.requests, "request"),
         grouped(load.bytes),
         load.most_in_flight,
-        seconds.0,
-        seconds.1,
+        seconds(load.waited_ms),
         count(load.back_offs, "time")
     )
 }

@@ -17,7 +17,20 @@ use crate::store::write_atomic;
 use crate::verdict::{Evidence, decide};
 use crate::{Pair, Side};
 use jiff::Timestamp;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How often to look whether the run is to end.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// Says that something is over when it goes out of scope, also where it panics.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
 
 impl Session {
     pub(super) fn conclude(
@@ -28,7 +41,8 @@ impl Session {
         clock: Instant,
         resumed: u64,
     ) -> Result<Report, SessionError> {
-        let cancelled = means.monitor.stopping();
+        let told = means.monitor;
+        let cancelled = told.stopping();
         // What was read is still reconciled after a stop: it is known, and it may be all there is.
         let quiet = Monitor::default();
         let (dir, means) = (
@@ -46,18 +60,31 @@ impl Session {
         let path = dir.join("divergences.ndjson");
         let mut results: Vec<CompareResult> = Vec::new();
         let mut failed = None;
-        let written = write_atomic(&path, |out| {
-            for (prepared, scanned) in self.prepared.iter().zip(&mut scanned) {
-                match reconcile(prepared, scanned, means, out) {
-                    Ok(result) => results.push(result),
-                    Err(error) => {
-                        failed = Some(error);
-                        return Err(std::io::Error::other("stopped"));
+        let over = AtomicBool::new(false);
+        let written = std::thread::scope(|threads| {
+            threads.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    if cancelled || told.ending() {
+                        return self.hurry();
+                    }
+                    std::thread::sleep(LOOK);
+                }
+            });
+            let _over = Over(&over);
+            write_atomic(&path, |out| {
+                for (prepared, scanned) in self.prepared.iter().zip(&mut scanned) {
+                    match reconcile(prepared, scanned, means, out) {
+                        Ok(result) => results.push(result),
+                        Err(error) => {
+                            failed = Some(error);
+                            return Err(std::io::Error::other("stopped"));
+                        }
                     }
                 }
-            }
-            Ok(())
+                Ok(())
+            })
         });
+        let cancelled = cancelled || told.ending();
         if let Some(error) = failed {
             return Err(error.into());
         }
@@ -181,6 +208,8 @@ fn load(usage: Usage, snapshots: Option<SnapshotUse>) -> StoreLoad {
         waited_ms: usage.waited.as_millis() as u64,
         most_in_flight: usage.most_in_flight as u64,
         least_allowed: usage.least_allowed.map(|least| least as u64),
+        pauses: usage.pauses,
+        paused_ms: usage.paused.as_millis() as u64,
         snapshots: snapshots.map(|snapshots| SnapshotReads {
             reads: snapshots.reads,
             first: snapshots.first.map(cluster_time),

@@ -1,6 +1,7 @@
 //! The door to a live store: it is connected to, its namespaces are listed, cut into ranges and read.
 
 use super::cql::{Ages, CqlOptions, CqlStore, LiveTable, time_to_live};
+use super::guard::Watch;
 use super::mongo::{CollectionKind, LiveCollection, MongoOptions, MongoProbe, MongoStore};
 use super::secret::{Protocol, Secret, shown};
 use super::stream::LiveStream;
@@ -10,6 +11,7 @@ use crate::source::{Engine, Format, Namespace, Position, Schema, SourceError};
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 
 /// Bytes of a range, about: small enough for a few of them to be held at once, large enough to be worth a query.
@@ -35,7 +37,7 @@ pub struct LiveOptions {
 #[derive(Debug)]
 pub struct LiveSource {
     location: String,
-    store: Arc<Store>,
+    pub(super) store: Arc<Store>,
     governor: Governor,
     at_once: usize,
     /// Whether the ages of what differs are looked at.
@@ -48,10 +50,11 @@ pub struct LiveSource {
     /// What turned out on the way.
     noted: Mutex<BTreeSet<String>>,
     snapshots: Mutex<SnapshotUse>,
+    _watch: Option<Watch>,
 }
 
 #[derive(Debug)]
-enum Store {
+pub(super) enum Store {
     Mongo(Box<MongoStore>, Vec<LiveCollection>),
     Cql(Box<CqlStore>, Vec<LiveTable>),
 }
@@ -91,13 +94,18 @@ impl LiveSource {
                 ));
             }
         };
+        let store = Arc::new(store);
+        let governor = Governor::new(options.limits.clone());
+        let guard = options.limits.guard.clone();
+        let watch = guard.map(|guard| Watch::begin(guard, location, store.clone(), governor.clone()));
         Ok(LiveSource {
             location: location.to_owned(),
             schemas: store.schemas(),
             namespaces: store.namespaces(|kind| kind != CollectionKind::View),
             views: store.namespaces(|kind| kind == CollectionKind::View),
-            store: Arc::new(store),
-            governor: Governor::new(options.limits.clone()),
+            _watch: watch.transpose()?,
+            store,
+            governor,
             at_once: options.limits.in_flight.max(1),
             write_times: options.cql.write_times,
             readings: Mutex::default(),
@@ -170,6 +178,16 @@ impl LiveSource {
     pub fn snapshots(&self) -> Option<SnapshotUse> {
         let snapshots = self.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
         Some(*snapshots).filter(|snapshots| *snapshots != SnapshotUse::default())
+    }
+
+    /// Why it may not be asked at this moment, if so.
+    pub fn waits_for(&self) -> Option<String> {
+        self.governor.waits_for()
+    }
+
+    /// From now on what would have to wait for guards or windows is not read: the run is to end.
+    pub fn hurry(&self) {
+        self.governor.hurry();
     }
 
     /// Requests that may be under way at once.
@@ -309,6 +327,18 @@ fn table<'t>(tables: &'t [LiveTable], name: &str) -> &'t LiveTable {
 }
 
 impl Store {
+    /// How far what is read is behind what was written last.
+    pub(super) async fn lag(&self) -> Result<Duration, SourceError> {
+        match self {
+            Store::Mongo(store, _) => store.lag().await,
+            Store::Cql(store, _) => Err(SourceError::usage(
+                store.location(),
+                "only replica sets of MongoDB tell a lag",
+                "take `max_lag_seconds` out of the configuration, or let a command of yours judge",
+            )),
+        }
+    }
+
     /// What the server does with a namespace, and its ranges.
     async fn cut(
         &self,

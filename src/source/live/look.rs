@@ -1,9 +1,9 @@
 //! A look at a live store and some of its namespaces, without reading them.
 
 use super::cql::{CqlProbe, CqlRights, CqlStore, LiveTable};
+use super::door::{LiveSource, Store};
 use super::mongo::{MongoProbe, MongoServer, MongoStore};
-use super::secret::{Protocol, shown};
-use super::{LiveOptions, runtime};
+use super::runtime;
 use crate::source::SourceError;
 
 /// What a look showed.
@@ -27,25 +27,22 @@ pub enum Look {
     },
 }
 
-/// Looks at a store and at the namespaces with these names.
-///
-/// # Errors
-/// A store that is not reached, or does not let us in.
-pub fn look(options: &LiveOptions, names: &[String]) -> Result<Look, SourceError> {
-    let uri = options.uri.reveal();
-    match Protocol::of(uri) {
-        Some(Protocol::Mongo) => runtime().block_on(mongo(uri, options, names)),
-        Some(Protocol::Cql) => runtime().block_on(cql(uri, options, names)),
-        None => Err(SourceError::usage(
-            shown(uri),
-            "this is no live store",
-            "begin it with mongodb://, mongodb+srv:// or cql://",
-        )),
+impl LiveSource {
+    /// Looks at the store and at the namespaces with these names.
+    ///
+    /// # Errors
+    /// A store that is not reached any more, or refuses to tell about itself.
+    pub fn look(&self, names: &[String]) -> Result<Look, SourceError> {
+        runtime().block_on(async {
+            match &*self.store {
+                Store::Mongo(store, _) => mongo(store, names).await,
+                Store::Cql(store, tables) => cql(store, tables, names).await,
+            }
+        })
     }
 }
 
-async fn mongo(uri: &str, options: &LiveOptions, names: &[String]) -> Result<Look, SourceError> {
-    let store = MongoStore::connect(uri, &options.mongo).await?;
+async fn mongo(store: &MongoStore, names: &[String]) -> Result<Look, SourceError> {
     let mut namespaces = Vec::new();
     for name in names {
         namespaces.push((name.clone(), store.probe(name).await));
@@ -54,13 +51,11 @@ async fn mongo(uri: &str, options: &LiveOptions, names: &[String]) -> Result<Loo
     Ok(Look::Mongo { server, namespaces })
 }
 
-async fn cql(uri: &str, options: &LiveOptions, names: &[String]) -> Result<Look, SourceError> {
-    let store = CqlStore::connect(uri, &options.cql).await?;
-    let mut tables = store.tables().await?;
-    tables.retain(|table| names.contains(&table.name()));
+async fn cql(store: &CqlStore, tables: &[LiveTable], names: &[String]) -> Result<Look, SourceError> {
+    let wanted = tables.iter().filter(|table| names.contains(&table.name()));
     Ok(Look::Cql {
         probe: store.probe().await?,
         rights: store.rights().await?,
-        tables,
+        tables: wanted.cloned().collect(),
     })
 }

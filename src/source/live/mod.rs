@@ -3,11 +3,13 @@
 //! A store divides a namespace into ranges of its own order; a range is read page by page, each page whole records in the
 //! form in which the server sent them. Nothing here writes to a server, and nothing decodes a value that is only passed on.
 //!
-//! Map: `mongo` and `cql` speak to servers, `limits` says how much is asked of one, [`LiveSource`] is the door, [`LiveStream`]
+//! Map: `mongo` and `cql` speak to servers, `limits` says how much is asked of one and `guard` whether it
+//! may be asked, [`LiveSource`] is the door, [`LiveStream`]
 //! what it delivers, `retry` how often one is asked again, `secret` keeps connection strings.
 
 pub mod cql;
 mod door;
+mod guard;
 mod limits;
 mod look;
 pub mod mongo;
@@ -18,8 +20,9 @@ mod stream;
 
 pub use crate::plan::Range;
 pub use door::{LiveOptions, LiveSource, Reading};
-pub use limits::{Governor, Limits, Permit, Usage, Window};
-pub use look::{Look, look};
+pub use guard::Guard;
+pub use limits::{Governor, Limits, Permit, Refusal, Usage, Window};
+pub use look::Look;
 pub use page::{ClusterTime, KeyPart, Page, SnapshotUse};
 pub use retry::{Failures, Retry};
 pub use secret::{Protocol, Secret, holds_password, shown};

@@ -2,11 +2,10 @@
 
 use super::shop::{fill, run_all};
 use super::tables::side;
-use super::{Ran, audit, command};
+use super::{Ran, audit, started};
 use crate::support::{self, Database, block_on};
 use mongodb::bson::{RawDocumentBuf, doc};
-use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A database with 5,000 orders, and a configuration of it against a dump of nothing.
 fn orders(live: &str) -> Option<(Database, tempfile::TempDir, String)> {
@@ -114,22 +113,162 @@ fn outside_of_its_windows_a_store_is_left_alone() {
         return;
     };
     let dir = tempfile::tempdir().unwrap();
-    let child = command(dir.path(), &config, &[])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // Its directory holds something once everything has been looked at.
-    let planned = || std::fs::read_dir(dir.path().join("run")).is_ok_and(|mut files| files.next().is_some());
-    let begun = Instant::now();
-    while !planned() && begun.elapsed() < Duration::from_secs(60) {
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    std::thread::sleep(Duration::from_secs(3));
+    let child = started(dir.path(), &config, &[], "plan.json");
+    std::thread::sleep(Duration::from_secs(2));
     let pid = child.id().to_string();
     let interrupted = std::process::Command::new("kill").args(["-INT", &pid]).status();
     assert!(interrupted.unwrap().success(), "it waits for its window");
     let ran = Ran::of(&child.wait_with_output().unwrap(), dir);
     assert_eq!(ran.verdict(), "HOLD", "{}", ran.said);
     assert_eq!(ran.report()["run"]["load"]["stable"]["bytes"], 0, "{}", ran.said);
+}
+
+/// A guard that says no as long as a file is there.
+fn guard(dir: &std::path::Path, patience: f64) -> String {
+    let script = dir.join("quiet");
+    std::fs::write(
+        &script,
+        "#!/bin/sh\nif [ -e \"$1\" ]; then echo too busy; exit 7; fi\n",
+    )
+    .unwrap();
+    let executable = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(&script, executable).unwrap();
+    format!(
+        "in_flight = 1\npage = 100\nmax_rate = 400000\n[stable.live.guard]\ncommand = [\"{}\", \"{}\"]\n\
+         interval_seconds = 0.1\npatience_seconds = {patience}\n",
+        script.display(),
+        dir.join("busy").display()
+    )
+}
+
+#[test]
+fn a_guard_pauses_the_reading_and_lets_it_go_on() {
+    let watched = tempfile::tempdir().unwrap();
+    let Some((_database, _dump, config)) = orders(&guard(watched.path(), 60.0)) else {
+        return;
+    };
+    let busy = watched.path().join("busy");
+    let dir = tempfile::tempdir().unwrap();
+    let child = started(dir.path(), &config, &[], "plan.json");
+    std::thread::sleep(Duration::from_millis(700));
+    std::fs::write(&busy, "").unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    std::fs::remove_file(&busy).unwrap();
+    let ran = Ran::of(&child.wait_with_output().unwrap(), dir);
+    assert_eq!(ran.verdict(), "GO", "{}", ran.said);
+    let load = &ran.report()["run"]["load"]["stable"];
+    assert_eq!(load["pauses"], 1, "{load}");
+    let paused = load["paused_ms"].as_u64().unwrap();
+    assert!((2500..6000).contains(&paused), "{load}");
+    assert!(
+        ran.said.contains("held back by its guard 1 time for") && ran.said.contains("too busy"),
+        "{}",
+        ran.said
+    );
+    assert!(ran.said.contains("reading goes on after"), "{}", ran.said);
+}
+
+#[test]
+fn a_guard_that_never_lets_go_ends_in_hold_and_names_what_is_unread() {
+    let watched = tempfile::tempdir().unwrap();
+    let Some((database, _dump, config)) = orders(&guard(watched.path(), 1.0)) else {
+        return;
+    };
+    std::fs::write(watched.path().join("busy"), "").unwrap();
+    let ran = audit(&config, &[]);
+    assert_eq!((ran.code, ran.verdict()), (20, "HOLD".to_owned()), "{}", ran.said);
+    let report = ran.report();
+    let unread = &report["result"]["compares"][0]["coverage"]["unread"];
+    let reason = unread[0]["reason"].as_str().unwrap();
+    assert!(
+        unread[0]["file"].as_str().unwrap().starts_with(database.name()) && unread[0]["side"] == "stable",
+        "{unread}"
+    );
+    assert!(
+        reason.contains("held back for 1.0 s") && reason.contains("quiet") && reason.contains("too busy"),
+        "{reason}"
+    );
+    assert_eq!(ran.found("confirmed").len(), 0, "what is unread is not missing");
+    assert_eq!(report["run"]["load"]["stable"]["requests"], 0);
+}
+
+/// Before the end of the reading, and when records are looked at again.
+#[test]
+fn an_interrupt_is_heeded_while_a_guard_holds_the_store_back() {
+    for settling in [false, true] {
+        let watched = tempfile::tempdir().unwrap();
+        let Some((_database, dump, config)) = orders(&guard(watched.path(), 600.0)) else {
+            return;
+        };
+        let busy = watched.path().join("busy");
+        let mut config = config;
+        if settling {
+            std::fs::write(dump.path().join("orders.bson"), b"").unwrap();
+            config = format!("[settle]\ndelay_seconds = 4\n{config}").replace("max_rate = 400000\n", "");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let child = started(dir.path(), &config, &[], "plan.json");
+        // By now all is read that is to be read, where it is about settling.
+        std::thread::sleep(Duration::from_millis(if settling { 3000 } else { 500 }));
+        std::fs::write(&busy, "").unwrap();
+        std::thread::sleep(Duration::from_secs(if settling { 4 } else { 1 }));
+        let interrupted = std::process::Command::new("kill")
+            .args(["-INT", &child.id().to_string()])
+            .status();
+        assert!(interrupted.unwrap().success(), "it waits for its guard");
+        let begun = std::time::Instant::now();
+        let ran = Ran::of(&child.wait_with_output().unwrap(), dir);
+        assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+        assert_eq!(ran.verdict(), "HOLD", "{}", ran.said);
+        assert_eq!(ran.found("confirmed").len(), 0, "{}", ran.said);
+        assert_eq!(ran.report()["run"]["outcome"], "cancelled", "{}", ran.said);
+    }
+}
+
+#[test]
+fn a_guard_that_cannot_be_asked_is_an_error_that_names_it() {
+    let Some((_database, _dump, config)) =
+        orders("[stable.live.guard]\ncommand = [\"no-such-guard\", \"x\"]")
+    else {
+        return;
+    };
+    let ran = audit(&config, &[]);
+    assert_eq!(ran.code, 64, "{}", ran.said);
+    assert!(
+        ran.said.contains("the guard `no-such-guard x` cannot be run"),
+        "{}",
+        ran.said
+    );
+    let empty = audit(&config.replace("command = [\"no-such-guard\", \"x\"]", ""), &[]);
+    assert_eq!(empty.code, 64, "{}", empty.said);
+    assert!(
+        empty.said.contains("stable: guard: expected `command`"),
+        "{}",
+        empty.said
+    );
+}
+
+/// A lag that a server tells is heeded; of one that has none to tell, the limit is refused.
+#[test]
+fn a_limit_of_the_lag_holds_where_there_are_replicas() {
+    let Some((database, _dump, config)) = orders("[stable.live.guard]\nmax_lag_seconds = 60") else {
+        return;
+    };
+    let replicas = block_on(async {
+        let client = mongodb::Client::with_uri_str(&database.uri()).await.unwrap();
+        let hello = client.database("admin").run_command(doc! { "hello": 1 }).await;
+        hello.is_ok_and(|hello| hello.get_document("lastWrite").is_ok())
+    });
+    let ran = audit(&config, &[]);
+    match replicas {
+        true => assert_eq!(ran.verdict(), "GO", "{}", ran.said),
+        false => {
+            assert_eq!(ran.code, 64, "{}", ran.said);
+            assert!(
+                ran.said.contains("no member of a replica set") && ran.said.contains("max_lag_seconds"),
+                "{}",
+                ran.said
+            );
+        }
+    }
 }

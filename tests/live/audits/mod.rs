@@ -3,6 +3,8 @@
 mod ages;
 mod clean;
 mod cluster;
+mod demo;
+mod explain;
 mod keyspaces;
 mod manners;
 mod member;

@@ -161,6 +161,11 @@ impl CqlStore {
         ring.iter().map(|(token, _)| token.value()).collect()
     }
 
+    /// Contact points and keyspace, without secrets.
+    pub fn location(&self) -> &str {
+        &self.location
+    }
+
     /// Errors of this cluster.
     fn failed(&self, action: impl Into<String>, problem: impl Into<String>, failure: Failure) -> SourceError {
         server(&self.location, action, problem, failure)

@@ -19,6 +19,18 @@ pub struct Tls {
     pub unverified: bool,
 }
 
+/// The consistencies that reads may have, as CQL writes them.
+const KNOWN: [(&str, Consistency); 8] = [
+    ("ONE", Consistency::One),
+    ("TWO", Consistency::Two),
+    ("THREE", Consistency::Three),
+    ("QUORUM", Consistency::Quorum),
+    ("ALL", Consistency::All),
+    ("LOCAL_ONE", Consistency::LocalOne),
+    ("LOCAL_QUORUM", Consistency::LocalQuorum),
+    ("EACH_QUORUM", Consistency::EachQuorum),
+];
+
 /// How a cluster is read.
 #[derive(Clone, Debug)]
 pub struct CqlOptions {
@@ -47,21 +59,17 @@ pub struct CqlOptions {
 }
 
 impl CqlOptions {
+    /// The name of a consistency, as CQL writes it.
+    pub fn name_of(consistency: Consistency) -> &'static str {
+        let found = KNOWN.iter().find(|(_, known)| *known == consistency);
+        found.map_or("this consistency", |(name, _)| name)
+    }
+
     /// The consistency of this name, as CQL writes it.
     ///
     /// # Errors
     /// A sentence with the names that there are.
     pub fn consistency_of(name: &str) -> Result<Consistency, String> {
-        const KNOWN: [(&str, Consistency); 8] = [
-            ("ONE", Consistency::One),
-            ("TWO", Consistency::Two),
-            ("THREE", Consistency::Three),
-            ("QUORUM", Consistency::Quorum),
-            ("ALL", Consistency::All),
-            ("LOCAL_ONE", Consistency::LocalOne),
-            ("LOCAL_QUORUM", Consistency::LocalQuorum),
-            ("EACH_QUORUM", Consistency::EachQuorum),
-        ];
         let wanted = name.to_ascii_uppercase();
         let found = KNOWN.iter().find(|(name, _)| *name == wanted);
         found.map(|(_, consistency)| *consistency).ok_or_else(|| {

@@ -3,6 +3,7 @@
 use super::CqlStore;
 use super::catalog::{LiveTable, quoted};
 use crate::source::{Failure, SourceError};
+use scylla::statement::Consistency;
 use scylla::statement::unprepared::Statement;
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -31,6 +32,10 @@ pub struct CqlProbe {
     pub clocks: Vec<Clock>,
     /// Tables that cannot be read, and why.
     pub unreadable: Vec<(String, String)>,
+    /// The consistency that is asked for.
+    pub consistency: Consistency,
+    /// The datacentre that is read from, where one is named.
+    pub datacenter: Option<String>,
 }
 
 /// A node's clock.
@@ -74,6 +79,8 @@ impl CqlStore {
             replication: self.replication(&tables).await?,
             clocks: self.clocks().await,
             unreadable: self.unreadable(&tables).await?,
+            consistency: self.options.consistency,
+            datacenter: self.options.datacenter.clone(),
         })
     }
 

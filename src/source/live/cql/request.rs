@@ -2,7 +2,7 @@
 
 use super::{CqlStore, failure};
 use crate::canon::native::put_cell;
-use crate::source::live::{Failures, Governor, Page};
+use crate::source::live::{Failures, Governor, Page, Refusal};
 use crate::source::{Failure, SourceError};
 use scylla::deserialize::row::ColumnIterator;
 use scylla::errors::ExecutionError;
@@ -54,7 +54,8 @@ impl CqlStore {
     ) -> Result<(Page, Option<PagingState>), SourceError> {
         let mut tried = Failures::default();
         loop {
-            let permit = governor.request().await;
+            let leave = governor.request().await;
+            let permit = leave.map_err(|held| self.held(asked, held))?;
             let statement = statement(tried.before);
             let answer = self
                 .session
@@ -77,6 +78,17 @@ impl CqlStore {
                 drop(permit);
             }
             self.pause(&mut tried, kind, asked, &error).await?;
+        }
+    }
+
+    /// An error for leave that was not given.
+    fn held(&self, asked: Asked<'_>, held: Refusal) -> SourceError {
+        SourceError::Server {
+            location: self.location.clone(),
+            action: asked(),
+            problem: held.problem,
+            advice: held.advice.to_owned(),
+            failure: Failure::Refused,
         }
     }
 

@@ -30,6 +30,20 @@ pub struct Usage {
     /// The fewest requests that were allowed at the same time after the store had shown that there were too many; `None`
     /// if it never did.
     pub least_allowed: Option<usize>,
+    /// How often guards held the store back.
+    pub pauses: u64,
+    /// The time for which they did.
+    pub paused: Duration,
+}
+
+/// Leave that is not given: who wants it is not to wait any longer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{problem}; {advice}")]
+pub struct Refusal {
+    /// Why, in a sentence.
+    pub problem: String,
+    /// What to try.
+    pub advice: &'static str,
 }
 
 /// Gives leave for every request to one store.
@@ -45,6 +59,8 @@ struct Inner {
     started: Instant,
     windows: Vec<Window>,
     page_bytes: Option<usize>,
+    /// How long a guard's no is borne.
+    patience: Duration,
 }
 
 #[derive(Debug)]
@@ -55,8 +71,17 @@ struct State {
     /// The bytes that a request brings, going by those before it.
     expected: f64,
     in_flight: usize,
-    paused: bool,
+    pause: Option<Pause>,
+    /// Nobody is to wait any more until the store may be asked.
+    hurried: bool,
     usage: Usage,
+}
+
+/// A guard holds the store back.
+#[derive(Debug)]
+struct Pause {
+    since: Duration,
+    why: String,
 }
 
 /// What a request is to do next.
@@ -65,6 +90,8 @@ enum Step {
     Go(Duration, f64),
     /// Ask again after this time, or earlier if something changes.
     Again(Duration),
+    /// Give it up.
+    Refused(Refusal),
 }
 
 /// Leave for one request. It ends when it is dropped; whoever knows says what came of it.
@@ -88,19 +115,24 @@ impl Governor {
                     bytes: pace(bytes),
                     expected: 0.0,
                     in_flight: 0,
-                    paused: false,
+                    pause: None,
+                    hurried: false,
                     usage: Usage::default(),
                 }),
                 changed: Notify::new(),
                 started: Instant::now(),
                 windows: limits.windows,
+                patience: limits.guard.map_or(Duration::MAX, |guard| guard.patience),
                 page_bytes: bytes.map(|rate| (rate / PAGES_PER_SECOND).max(1.0) as usize),
             }),
         }
     }
 
     /// Waits for leave to make one request.
-    pub async fn request(&self) -> Permit {
+    ///
+    /// # Errors
+    /// A guard that does not let go, or a run that is to end while the store must not be asked.
+    pub async fn request(&self) -> Result<Permit, Refusal> {
         let asked = Instant::now();
         loop {
             // Registered before looking, so that no change in between is missed.
@@ -120,24 +152,59 @@ impl Governor {
                     state.usage.requests += 1;
                     state.usage.waited += permit.sent - asked;
                     drop(state);
-                    return permit;
+                    return Ok(permit);
                 }
+                Step::Refused(refusal) => return Err(refusal),
                 // Whether it changed or the time is up: look again.
                 Step::Again(wait) => drop(tokio::time::timeout(wait, changed).await),
             }
         }
     }
 
-    /// Gives no leave until [`resume`](Governor::resume): a guard has seen that the store is not well. Requests under way
-    /// are not touched.
-    pub fn pause(&self) {
-        self.inner.state().paused = true;
+    /// Gives no leave until [`resume`](Governor::resume): a guard says no. Requests under way are not touched. Says whether
+    /// leave was given until now.
+    pub fn pause(&self, why: &str) -> bool {
+        let since = self.inner.now();
+        let mut state = self.inner.state();
+        let why = why.to_owned();
+        match &mut state.pause {
+            Some(pause) => {
+                pause.why = why;
+                false
+            }
+            none => {
+                *none = Some(Pause { since, why });
+                state.usage.pauses += 1;
+                true
+            }
+        }
     }
 
-    /// Gives leave again.
-    pub fn resume(&self) {
-        self.inner.state().paused = false;
+    /// Gives leave again; returns how long none was given, if that was so.
+    pub fn resume(&self) -> Option<Duration> {
+        let now = self.inner.now();
+        let mut state = self.inner.state();
+        let after = now.saturating_sub(state.pause.take()?.since);
+        state.usage.paused += after;
+        drop(state);
         self.inner.changed.notify_waiters();
+        Some(after)
+    }
+
+    /// From now on nobody waits for guards or windows: where they say no, leave is refused. For runs that are to end.
+    pub fn hurry(&self) {
+        self.inner.state().hurried = true;
+        self.inner.changed.notify_waiters();
+    }
+
+    /// Why the store may not be asked at this moment, if so.
+    pub fn waits_for(&self) -> Option<String> {
+        if let Some(pause) = &self.inner.state().pause {
+            let since = self.inner.now().saturating_sub(pause.since).as_secs();
+            return Some(format!("paused for {since} s: {}", pause.why));
+        }
+        let closed = self.opens_in();
+        (!closed.is_zero()).then(|| closed_for(closed))
     }
 
     /// How long it takes until a time window opens; zero while one is open.
@@ -152,7 +219,14 @@ impl Governor {
 
     /// What has been asked so far.
     pub fn usage(&self) -> Usage {
-        self.inner.state().usage
+        let now = self.inner.now();
+        let state = self.inner.state();
+        let mut usage = state.usage;
+        usage.paused += state
+            .pause
+            .as_ref()
+            .map_or(Duration::ZERO, |p| now.saturating_sub(p.since));
+        usage
     }
 }
 
@@ -178,16 +252,54 @@ impl Inner {
 
     fn step(&self) -> Step {
         let closed = self.opens_in();
-        if !closed.is_zero() {
-            return Step::Again(closed.min(LOOK_AGAIN));
+        let now = self.now();
+        let mut state = self.state();
+        if let Some(step) = state.held(now, self.patience) {
+            return step;
         }
-        self.state().step(self.now())
+        match closed.is_zero() {
+            true => state.step(now),
+            false if state.hurried => Step::Refused(hurried(closed_for(closed))),
+            false => Step::Again(closed.min(LOOK_AGAIN)),
+        }
+    }
+}
+
+fn closed_for(time: Duration) -> String {
+    format!(
+        "outside of its windows for another {} min",
+        time.as_secs() / 60 + 1
+    )
+}
+
+fn hurried(why: String) -> Refusal {
+    Refusal {
+        problem: format!("the run was to end while the store was not to be asked ({why})"),
+        advice: "give the same command again when it may be",
     }
 }
 
 impl State {
+    /// What to do while a guard holds the store back.
+    fn held(&self, now: Duration, patience: Duration) -> Option<Step> {
+        let pause = self.pause.as_ref()?;
+        let left = patience.saturating_sub(now.saturating_sub(pause.since));
+        Some(match () {
+            () if self.hurried => Step::Refused(hurried(pause.why.clone())),
+            () if left.is_zero() => Step::Refused(Refusal {
+                problem: format!(
+                    "it was held back for {:.1} s: {}",
+                    patience.as_secs_f64(),
+                    pause.why
+                ),
+                advice: "see why, then audit again; `patience_seconds` of the guard is how long is waited",
+            }),
+            () => Step::Again(left.min(LOOK_AGAIN)),
+        })
+    }
+
     fn step(&mut self, now: Duration) -> Step {
-        if self.paused || self.in_flight >= self.adapt.allowed() {
+        if self.in_flight >= self.adapt.allowed() {
             return Step::Again(LOOK_AGAIN);
         }
         self.in_flight += 1;
@@ -255,119 +367,4 @@ impl Drop for Permit {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::future::Future;
-
-    fn run<T>(work: impl Future<Output = T>) -> T {
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .enable_time()
-            .build()
-            .unwrap();
-        runtime.block_on(async { tokio::time::timeout(Duration::from_secs(60), work).await.unwrap() })
-    }
-
-    #[test]
-    fn no_more_requests_are_under_way_than_are_allowed() {
-        let governor = Governor::new(Limits {
-            in_flight: 3,
-            ..Limits::default()
-        });
-        run(async {
-            let tasks: Vec<_> = (0..60)
-                .map(|_| {
-                    let governor = governor.clone();
-                    tokio::spawn(async move {
-                        let permit = governor.request().await;
-                        tokio::time::sleep(Duration::from_millis(5)).await;
-                        permit.brought(10);
-                    })
-                })
-                .collect();
-            for task in tasks {
-                task.await.unwrap();
-            }
-        });
-        let usage = governor.usage();
-        assert_eq!((usage.requests, usage.bytes, usage.most_in_flight), (60, 600, 3));
-        assert_eq!((usage.back_offs, usage.least_allowed), (0, None));
-    }
-
-    #[test]
-    fn a_pause_holds_requests_back_until_it_ends() {
-        let governor = Governor::new(Limits::default());
-        governor.pause();
-        run(async {
-            let waiting = tokio::spawn({
-                let governor = governor.clone();
-                async move { drop(governor.request().await) }
-            });
-            tokio::time::sleep(Duration::from_millis(80)).await;
-            assert!(!waiting.is_finished());
-            governor.resume();
-            waiting.await.unwrap();
-        });
-        assert!(governor.usage().waited >= Duration::from_millis(70));
-    }
-
-    #[test]
-    fn a_request_that_is_given_up_while_it_waits_gives_its_place_back() {
-        let governor = Governor::new(Limits {
-            in_flight: 1,
-            requests_per_second: Some(2.0),
-            ..Limits::default()
-        });
-        run(async {
-            drop(governor.request().await);
-            let given_up = tokio::time::timeout(Duration::from_millis(20), governor.request()).await;
-            assert!(given_up.is_err());
-            drop(governor.request().await);
-        });
-        assert_eq!(governor.usage().requests, 2);
-    }
-
-    #[test]
-    fn overload_is_counted_and_takes_concurrency_back() {
-        let governor = Governor::new(Limits::default());
-        run(async {
-            for _ in 0..40 {
-                governor.request().await.brought(1);
-            }
-            governor.request().await.overloaded();
-        });
-        let usage = governor.usage();
-        assert_eq!((usage.back_offs, usage.least_allowed), (1, Some(2)));
-    }
-
-    #[test]
-    fn bytes_keep_to_their_limit_within_five_percent() {
-        const RATE: f64 = 2_000_000.0;
-        let governor = Governor::new(Limits {
-            bytes_per_second: Some(RATE),
-            ..Limits::default()
-        });
-        let page = governor.page_bytes().unwrap();
-        let (bytes, seconds) = run(async {
-            let start = Instant::now();
-            let tasks: Vec<_> = (0..4)
-                .map(|_| {
-                    let governor = governor.clone();
-                    tokio::spawn(async move {
-                        while start.elapsed() < Duration::from_millis(2500) {
-                            let permit = governor.request().await;
-                            tokio::time::sleep(Duration::from_millis(1)).await;
-                            permit.brought(page);
-                        }
-                    })
-                })
-                .collect();
-            for task in tasks {
-                task.await.unwrap();
-            }
-            (governor.usage().bytes as f64, start.elapsed().as_secs_f64())
-        });
-        let share = bytes / seconds / RATE;
-        assert!((0.95..=1.05).contains(&share), "{share}");
-    }
-}
+mod tests;

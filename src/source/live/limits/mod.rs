@@ -9,8 +9,10 @@ mod governor;
 mod pace;
 mod window;
 
-pub use governor::{Governor, Permit, Usage};
+pub use governor::{Governor, Permit, Refusal, Usage};
 pub use window::Window;
+
+use super::Guard;
 
 /// What a user allows.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +25,8 @@ pub struct Limits {
     pub bytes_per_second: Option<f64>,
     /// The times of day at which the store may be read; at any time if there is none.
     pub windows: Vec<Window>,
+    /// Who is asked besides whether it may be read.
+    pub guard: Option<Guard>,
 }
 
 impl Default for Limits {
@@ -32,6 +36,7 @@ impl Default for Limits {
             requests_per_second: None,
             bytes_per_second: None,
             windows: Vec::new(),
+            guard: None,
         }
     }
 }

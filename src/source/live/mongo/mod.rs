@@ -6,11 +6,12 @@
 //! Map: `location` and `fault` say where and why something failed, `catalog` lists collections, `probe` is what was observed
 //! of one and `looks` how, `filter` and `order` know ranges of `_id`, `split` finds their bounds, `read` scans them and
 //! `receive` takes what comes, `points` looks up keys, at one cluster time where `snapshot` can; `server` is what a server
-//! says of itself.
+//! says of itself, `lag` how far a replica set is behind.
 
 mod catalog;
 mod fault;
 mod filter;
+mod lag;
 mod literal;
 mod location;
 mod looks;

@@ -202,7 +202,8 @@ impl MongoStore {
         request: impl Future<Output = mongodb::error::Result<T>>,
         bytes: impl Fn(&T) -> usize,
     ) -> Result<T, SourceError> {
-        let permit = governor.request().await;
+        let leave = governor.request().await;
+        let permit = leave.map_err(|held| self.report.refused(action, held.problem, held.advice))?;
         let answer = self.ask(action, request).await;
         match &answer {
             Ok(answer) => permit.brought(bytes(answer)),
@@ -215,6 +216,7 @@ impl MongoStore {
         answer
     }
 }
+
 pub(super) fn size(batch: &RawBatch) -> usize {
     batch.as_raw_document().as_bytes().len()
 }
