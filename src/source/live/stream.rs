@@ -15,7 +15,7 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_millis(250);
 
 /// Pages of one range that wait to be worked off.
-const PAGES_AHEAD: usize = 4;
+const PAGES_AHEAD: usize = 2;
 
 /// Bits of a record's offset within its range; those above number the range.
 const RANGE_BITS: u32 = 40;

@@ -5,7 +5,7 @@ use super::tables::side;
 use super::{Ran, audit, started};
 use crate::support::{self, Database, block_on};
 use mongodb::bson::{RawDocumentBuf, doc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A database with 5,000 orders, and a configuration of it against a dump of nothing.
 fn orders(live: &str) -> Option<(Database, tempfile::TempDir, String)> {
@@ -102,6 +102,26 @@ fn a_rate_is_held_by_a_cluster_too() {
         );
         assert!(load["most_in_flight"].as_u64() <= Some(2), "{load}");
     }
+}
+
+/// A store whose range is not read to its end when it is time for a checkpoint, beside a file that lies behind.
+#[test]
+fn a_checkpoint_that_falls_into_a_range_does_not_stop_the_reading() {
+    let Some((_database, _dump, config)) = orders("page = 500") else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let mut child = started(dir.path(), &config, &["--checkpoint-seconds", "0.1"], "plan.json");
+    let begun = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if begun.elapsed() > Duration::from_secs(120) {
+            child.kill().unwrap();
+            panic!("it reads no more");
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let ran = Ran::of(&child.wait_with_output().unwrap(), dir);
+    assert_eq!(ran.verdict(), "GO", "{}", ran.said);
 }
 
 #[test]

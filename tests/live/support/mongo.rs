@@ -107,7 +107,9 @@ impl PrivateMongo {
             arguments.push(dir.join("data").into());
         }
         arguments.extend(more.iter().map(Into::into));
-        let process = Process::new(kind, arguments, dir.join("log")).env("ASSAY_SERVER_LOG", "debug");
+        // Its log shows every command; whoever measures it says `error`.
+        let level = given("ASSAY_SERVER_LOG").unwrap_or_else(|| "debug".to_owned());
+        let process = Process::new(kind, arguments, dir.join("log")).env("ASSAY_SERVER_LOG", &level);
         let uri = uri(port);
         let mut server = PrivateMongo {
             uri,

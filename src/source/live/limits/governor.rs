@@ -284,18 +284,20 @@ impl State {
     fn held(&self, now: Duration, patience: Duration) -> Option<Step> {
         let pause = self.pause.as_ref()?;
         let left = patience.saturating_sub(now.saturating_sub(pause.since));
-        Some(match () {
-            () if self.hurried => Step::Refused(hurried(pause.why.clone())),
-            () if left.is_zero() => Step::Refused(Refusal {
+        if self.hurried {
+            return Some(Step::Refused(hurried(pause.why.clone())));
+        }
+        if left.is_zero() {
+            return Some(Step::Refused(Refusal {
                 problem: format!(
                     "it was held back for {:.1} s: {}",
                     patience.as_secs_f64(),
                     pause.why
                 ),
                 advice: "see why, then audit again; `patience_seconds` of the guard is how long is waited",
-            }),
-            () => Step::Again(left.min(LOOK_AGAIN)),
-        })
+            }));
+        }
+        Some(Step::Again(left.min(LOOK_AGAIN)))
     }
 
     fn step(&mut self, now: Duration) -> Step {

@@ -1,0 +1,140 @@
+//! What an audit that is held to half of what a store can give does to somebody who reads single records meanwhile.
+
+use crate::drain::Drain;
+use crate::stores::{Audit, Place, Store};
+use crate::support::block_on;
+use mongodb::bson::{Document, doc};
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// The time between two questions of the reader.
+const PACE: Duration = Duration::from_millis(10);
+
+/// Prints the table.
+pub fn figures(stores: &[Store], drains: &[Drain], time: Duration) {
+    println!(
+        "A reader of single records, one each {} ms, beside an audit at half of the drain rate:\n",
+        PACE.as_millis()
+    );
+    println!(
+        "| | reads | p50 ms alone | p50 ms beside | p99 ms alone | p99 ms beside | p99 ratio |\n|---|---|---|---|---|---|---|"
+    );
+    for (store, drain) in stores.iter().zip(drains) {
+        // One more look that is not measured: caches and connections are as they stay.
+        let stop = AtomicBool::new(false);
+        block_on(read(store, Duration::from_secs(1).min(time), &stop));
+        let alone = block_on(read(store, time, &stop));
+        let beside = beside(store, drain.rate() / 2.0, time);
+        let (a, b) = (Latency::of(alone), Latency::of(beside));
+        println!(
+            "| {} | {} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2}× |",
+            store.name,
+            b.reads,
+            a.p50,
+            b.p50,
+            a.p99,
+            b.p99,
+            b.p99 / a.p99
+        );
+    }
+    println!();
+}
+
+/// Reads while audits are under way, one after the other.
+fn beside(store: &Store, rate: f64, time: Duration) -> Vec<Duration> {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                let mut audit = Audit::begin(&store.against_its_dump(&format!("max_rate = {rate:.1}")), &[]);
+                let mut child = audit
+                    .command()
+                    .stdout(Stdio::null())
+                    .spawn()
+                    .expect("assay starts");
+                while child.try_wait().expect("a child can be waited for").is_none() {
+                    if stop.load(Ordering::Relaxed) {
+                        // One that has ended since needs no end.
+                        let _ = child.kill();
+                    }
+                    std::thread::sleep(PACE);
+                }
+            }
+        });
+        // The first audit has to get to reading.
+        std::thread::sleep(Duration::from_secs(1));
+        let read = block_on(read(store, time, &stop));
+        stop.store(true, Ordering::Relaxed);
+        read
+    })
+}
+
+/// Reads records at random for some time; how long each took.
+async fn read(store: &Store, time: Duration, stop: &AtomicBool) -> Vec<Duration> {
+    let mut ids = Ids(1, store.records);
+    let mut took = Vec::new();
+    let begun = Instant::now();
+    let mut ticks = tokio::time::interval(PACE);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    match &store.place {
+        Place::Mongo(database) => {
+            let collection = database.open().await.collection::<Document>("t");
+            while begun.elapsed() < time && !stop.load(Ordering::Relaxed) {
+                ticks.tick().await;
+                let asked = Instant::now();
+                let found = collection.find_one(doc! { "_id": ids.next() }).await;
+                assert!(
+                    found.expect("the server answers").is_some(),
+                    "every record is there"
+                );
+                took.push(asked.elapsed());
+            }
+        }
+        Place::Cql(keyspace) => {
+            let session = keyspace.cql().session().await.expect("Cassandra answers");
+            let text = format!("SELECT id, text, total FROM {}.t WHERE id = ?", keyspace.name());
+            let statement = session.prepare(text).await.expect("a statement is prepared");
+            while begun.elapsed() < time && !stop.load(Ordering::Relaxed) {
+                ticks.tick().await;
+                let asked = Instant::now();
+                let found = session.execute_unpaged(&statement, (ids.next(),)).await;
+                let rows = found.expect("the server answers").into_rows_result();
+                assert_eq!(rows.expect("it has rows").rows_num(), 1, "every record is there");
+                took.push(asked.elapsed());
+            }
+        }
+    }
+    took
+}
+
+/// Numbers below a bound, in an order that every run has.
+struct Ids(u64, u64);
+
+impl Ids {
+    fn next(&mut self) -> i64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) % self.1) as i64
+    }
+}
+
+struct Latency {
+    reads: usize,
+    p50: f64,
+    p99: f64,
+}
+
+impl Latency {
+    fn of(mut took: Vec<Duration>) -> Latency {
+        took.sort();
+        let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize].as_secs_f64() * 1000.0;
+        Latency {
+            reads: took.len(),
+            p50: at(0.5),
+            p99: at(0.99),
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! Prints the README's figures of live stores: `cargo bench --bench live [-- --records N] [--rounds N] [--seconds N]`.
+//!
+//! The servers are those of the tests (`tests/live/support`): built on first use, replaced by the environment. Ratios are taken
+//! within one run: what is compared takes turns, so that whatever else the machine does falls on both alike.
+
+mod drain;
+mod guest;
+#[path = "../figures/measure.rs"]
+mod measure;
+mod stores;
+#[path = "../../tests/live/support/mod.rs"]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "the tests use more of it than the figures do"
+)]
+mod support;
+
+use drain::Drain;
+use measure::run;
+use std::process::Command;
+use std::time::Duration;
+use stores::{Store, audit};
+
+/// What the command line says.
+struct Wanted {
+    records: u64,
+    rounds: u64,
+    seconds: u64,
+}
+
+fn main() {
+    let args: Vec<String> = std::env::args().collect();
+    let number = |flag: &str, default: u64| {
+        let at = args.iter().position(|a| a == flag);
+        at.map_or(default, |at| {
+            args[at + 1].parse().expect("a number follows the flag")
+        })
+    };
+    let wanted = Wanted {
+        records: number("--records", 200_000),
+        rounds: number("--rounds", 3).max(1),
+        seconds: number("--seconds", 20).max(1),
+    };
+    println!(
+        "Records of about {} bytes, {} a store; medians of {} rounds.\n",
+        stores::BYTES,
+        wanted.records,
+        wanted.rounds
+    );
+    let mut both: Vec<Store> = Store::mongo(wanted.records).into_iter().collect();
+    both.extend(Store::cql(wanted.records));
+    if both.is_empty() {
+        println!("SKIPPED: no server can be built here; it needs go, or mvn and a JDK of version 17");
+        return;
+    }
+    let drains = rates(&both, &wanted);
+    guest::figures(&both, &drains, Duration::from_secs(wanted.seconds));
+    drop(both);
+    memory(&wanted);
+    start(&wanted);
+}
+
+/// The rate of an audit against that of only draining the same cursors. Gives the drains.
+fn rates(stores: &[Store], wanted: &Wanted) -> Vec<Drain> {
+    println!(
+        "Scan rate against draining the same cursors, {} at once:\n",
+        drain::AT_ONCE
+    );
+    println!("| | drained, MB/s | audited, MB/s | records/s audited | ratio |\n|---|---|---|---|---|");
+    let mut drains = Vec::new();
+    for store in stores {
+        let (mut drained, mut audited) = (Vec::new(), Vec::new());
+        for _ in 0..wanted.rounds {
+            drained.push(store.drain());
+            audited.push(audit(&store.against_its_dump(""), &[]).seconds());
+        }
+        let drain = drain::median(drained);
+        let seconds = median(audited);
+        assert_eq!(
+            drain.records, wanted.records,
+            "{}: not all of it was drained",
+            store.name
+        );
+        let rate = drain.bytes as f64 / seconds;
+        println!(
+            "| {} | {:.1} | {:.1} | {:.0} | {:.2} |",
+            store.name,
+            drain.rate() / 1e6,
+            rate / 1e6,
+            drain.records as f64 / seconds,
+            rate / drain.rate()
+        );
+        drains.push(drain);
+    }
+    println!();
+    drains
+}
+
+/// Peak memory where both sides come in one order, at two sizes.
+fn memory(wanted: &Wanted) {
+    println!(
+        "Peak memory, MongoDB to MongoDB in merge order:\n\n| records a side | strategy | peak MB | wall s |\n|---|---|---|---|"
+    );
+    for records in [wanted.records / 10, wanted.records] {
+        let Some((one, two)) = Store::mongo(records).zip(Store::mongo_2(records)) else {
+            println!("| SKIPPED | | | |");
+            break;
+        };
+        let config = stores::between(&one, &two, 0.0);
+        let mut audit = stores::Audit::begin(&config, &["--strategy", "merge"]);
+        let cost = run(audit.command());
+        assert_eq!(cost.code, 0, "equal stores are GO");
+        println!(
+            "| {records} | {} | {:.0} | {:.1} |",
+            audit.report()["run"]["compares"][0]["strategy"]
+                .as_str()
+                .unwrap_or_default(),
+            cost.rss / 1e6,
+            cost.wall
+        );
+    }
+    println!();
+}
+
+/// From start to verdict on two small stores with one difference, which has to settle.
+fn start(wanted: &Wanted) {
+    const DELAY: f64 = 0.5;
+    println!(
+        "Start to verdict, 1,000 records a side, one of them different, less the settle delay:\n\n| | s |\n|---|---|"
+    );
+    let small = [Store::mongo(1000), Store::mongo_2(1001), Store::cql(1001)];
+    let [Some(one), more @ ..] = &small else {
+        println!("| SKIPPED | |\n");
+        return;
+    };
+    for other in more.iter().flatten() {
+        let config = stores::between(one, other, DELAY);
+        let mut seconds = Vec::new();
+        for _ in 0..wanted.rounds {
+            let mut audit = stores::Audit::begin(&config, &[]);
+            let cost = run(audit.command());
+            assert_eq!(cost.code, 10, "one record too many is NO_GO");
+            seconds.push(cost.wall - DELAY);
+        }
+        println!("| {} to {} | {:.2} |", one.name, other.name, median(seconds));
+    }
+    println!();
+}
+
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+/// The executable.
+fn assay() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_assay"))
+}
