@@ -243,6 +243,10 @@ fn work_off(
         .map_init(
             || Depths::of(lanes),
             |digesters, records| {
+                // Fields that are the same now may not be when a live side is looked at again.
+                if !live {
+                    digesters.spare(lanes, &records);
+                }
                 let looked = examine(lanes, records, digesters)?;
                 match looked {
                     Looked::Whole(group) if !live => classify(group, settler.judge).map(Looked::Told),
@@ -320,7 +324,6 @@ fn examine(lanes: Pair<&Lane>, records: Vec<Aside>, digesters: &mut Depths) -> O
     {
         return None;
     }
-    digesters.spare(lanes, &records);
     let mut key = Vec::new();
     let mut sides: Pair<Vec<Drilled>> = Pair::default();
     for record in &records {
