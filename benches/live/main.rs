@@ -1,4 +1,5 @@
 //! Prints the README's figures of live stores: `cargo bench --bench live [-- --records N] [--rounds N] [--seconds N]`.
+//! With `ASSAY_SERVER_LOG=error`, or FerretDB spends its time on its log.
 //!
 //! The servers are those of the tests (`tests/live/support`): built on first use, replaced by the environment. Ratios are taken
 //! within one run: what is compared takes turns, so that whatever else the machine does falls on both alike.
@@ -6,6 +7,7 @@
 mod drain;
 mod guest;
 #[path = "../figures/measure.rs"]
+#[expect(dead_code, reason = "the other figures use more of it than these do")]
 mod measure;
 mod stores;
 #[path = "../../tests/live/support/mod.rs"]
