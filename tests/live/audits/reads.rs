@@ -123,7 +123,9 @@ fn a_cluster_is_sent_nothing_but_reads() {
             let reads = kinds.contains(&kind.as_str());
             let text = text.trim_start().to_ascii_uppercase();
             let says = ["SELECT ", "USE "].iter().any(|word| text.starts_with(word));
-            assert!(reads && says, "{what}: {kind} {text}");
+            // Nothing was done then: the driver prepares the statement, a read, anew.
+            let forgotten = kind == "REQUEST_FAILURE" && text.contains("PREPARED QUERY WITH ID");
+            assert!(forgotten || reads && says, "{what}: {kind} {text}");
         }
         let table = |text: &str| text.contains(stable.name()) || text.contains(candidate.name());
         assert_eq!(seen.iter().any(|(_, text)| table(text)), asks, "{what}: {seen:?}");
