@@ -349,28 +349,12 @@ fn nothing_is_written_and_each_side_is_connected_to_once() {
     assert_eq!(block_on(content(cql, keyspace.name())), before);
     let log = std::fs::read(server.log()).unwrap();
     let log = String::from_utf8_lossy(&log[from..]).into_owned();
-    let asked = |command: &str| {
-        let forms = [
-            format!("\"{command}\":"),
-            format!("{{\"{command}\""),
-            format!("command={command}"),
-        ];
-        log.lines()
-            .filter(|line| forms.iter().any(|form| line.contains(form)))
-            .count()
-    };
-    assert!(asked("find") > 0, "the log shows what was asked: {log}");
-    for write in [
-        "insert",
-        "update",
-        "delete",
-        "findAndModify",
-        "create",
-        "drop",
-        "createIndexes",
-        "renameCollection",
-    ] {
-        assert_eq!(asked(write), 0, "{write} was asked for");
+    assert!(
+        support::asked(&log, "find") > 0,
+        "the log shows what was asked: {log}"
+    );
+    for write in support::WRITES {
+        assert_eq!(support::asked(&log, write), 0, "{write} was asked for");
     }
     let connected = log.lines().filter(|line| line.contains("\"ping\"")).count();
     assert_eq!(connected, 1, "each connection begins with a ping: {log}");
@@ -378,19 +362,12 @@ fn nothing_is_written_and_each_side_is_connected_to_once() {
 
 /// Rows and tables of a keyspace, as text.
 async fn content(cql: &Cql, keyspace: &str) -> Vec<String> {
-    let session = cql.session().await.unwrap();
     let mut content = Vec::new();
     for text in [
         format!("SELECT JSON * FROM {keyspace}.orders"),
         format!("SELECT JSON * FROM system_schema.tables WHERE keyspace_name = '{keyspace}'"),
     ] {
-        let rows = session
-            .query_unpaged(text, ())
-            .await
-            .unwrap()
-            .into_rows_result()
-            .unwrap();
-        content.extend(rows.rows::<(String,)>().unwrap().map(|row| row.unwrap().0));
+        content.extend(cql.json(&text).await);
     }
     content.sort();
     content

@@ -38,17 +38,10 @@ fn fill(cql: &Cql, keyspace: &str, drift: bool) {
 /// All that a table holds, and when it was written.
 fn content(cql: &Cql, keyspace: &str) -> BTreeSet<String> {
     block_on(async {
-        let session = cql.session().await.unwrap();
         let mut content = BTreeSet::new();
         for what in ["*", "id, at, writetime(v)"] {
             let text = format!("SELECT JSON {what} FROM {keyspace}.t");
-            let rows = session
-                .query_unpaged(text, ())
-                .await
-                .unwrap()
-                .into_rows_result()
-                .unwrap();
-            content.extend(rows.rows::<(String,)>().unwrap().map(|row| row.unwrap().0));
+            content.extend(cql.json(&text).await);
         }
         content
     })

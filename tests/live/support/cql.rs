@@ -73,6 +73,15 @@ impl Cql {
         builder.build().await.map_err(|e| e.to_string())
     }
 
+    /// The rows of a `SELECT JSON`.
+    pub async fn json(&self, text: &str) -> Vec<String> {
+        let session = self.session().await.expect("the server answers");
+        let answer = session.query_unpaged(text, ()).await.expect("it is a query");
+        let rows = answer.into_rows_result().expect("it has rows");
+        let rows = rows.rows::<(String,)>().expect("a row is one text");
+        rows.map(|row| row.expect("a row is whole").0).collect()
+    }
+
     /// Whether the server answers a query.
     pub async fn ping(&self) -> Result<(), String> {
         let session = self.session().await?;

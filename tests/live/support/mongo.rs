@@ -3,6 +3,7 @@
 use super::process::Process;
 use super::toolchain::{Kind, say};
 use super::{block_on, given, workspace};
+use assay::demo::with_database;
 use mongodb::Client;
 use mongodb::bson::doc;
 use mongodb::options::ClientOptions;
@@ -236,27 +237,28 @@ pub async fn ping(uri: &str) -> Result<(), String> {
     answer.map(|_| ()).map_err(|e| e.kind.to_string())
 }
 
-/// The URI with another database in its path. Users stay where they were looked up before.
-fn with_database(uri: &str, name: &str) -> String {
-    let (head, options) = uri.split_once('?').unwrap_or((uri, ""));
-    let (scheme, rest) = head.split_once("://").expect("a URI has a scheme");
-    let (authority, database) = rest.split_once('/').unwrap_or((rest, ""));
-    let mut options: Vec<String> = options
-        .split('&')
-        .filter(|o| !o.is_empty())
-        .map(str::to_owned)
-        .collect();
-    let says_source = options
-        .iter()
-        .any(|o| o.to_ascii_lowercase().starts_with("authsource="));
-    if authority.contains('@') && !says_source {
-        options.push(format!(
-            "authSource={}",
-            if database.is_empty() { "admin" } else { database }
-        ));
-    }
-    let mark = if options.is_empty() { "" } else { "?" };
-    format!("{scheme}://{authority}/{name}{mark}{}", options.join("&"))
+/// Commands that write.
+pub const WRITES: [&str; 8] = [
+    "insert",
+    "update",
+    "delete",
+    "findAndModify",
+    "create",
+    "drop",
+    "createIndexes",
+    "renameCollection",
+];
+
+/// How many lines of FerretDB's log show a command.
+pub fn asked(log: &str, command: &str) -> usize {
+    let forms = [
+        format!("\"{command}\":"),
+        format!("{{\"{command}\""),
+        format!("command={command}"),
+    ];
+    log.lines()
+        .filter(|line| forms.iter().any(|form| line.contains(form)))
+        .count()
 }
 
 #[test]
