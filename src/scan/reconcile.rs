@@ -368,8 +368,7 @@ const SHOWN: usize = 8;
 /// Very many records under one key: they are counted and summed up, and only the first are kept.
 struct Crowd<'l> {
     lanes: Pair<&'l Lane>,
-    /// For those that are kept, and for all others.
-    digesters: Pair<(Digester, Digester)>,
+    digesters: Depths,
     key: Vec<u8>,
     counts: Pair<u64>,
     sums: Pair<u128>,
@@ -381,7 +380,7 @@ impl<'l> Crowd<'l> {
     fn new(lanes: Pair<&'l Lane>) -> Crowd<'l> {
         Crowd {
             lanes,
-            digesters: lanes.map(|l| (l.digester(Depth::Tree), l.digester(Depth::Digest))),
+            digesters: Depths::of(lanes),
             key: Vec::new(),
             counts: Pair::default(),
             sums: Pair::default(),
@@ -392,10 +391,11 @@ impl<'l> Crowd<'l> {
 
     fn add(&mut self, record: &Aside) {
         let side = record.side;
-        let (tree, digest) = &mut self.digesters[side];
         let kept = self.first[side].len() < SHOWN;
+        let Depths { tree, digest } = &mut self.digesters;
+        let digester = if kept { tree } else { digest };
         self.counts[side] += 1;
-        match look(self.lanes, record, if kept { tree } else { digest }) {
+        match look(self.lanes, record, &mut digester[side]) {
             Ok((key, drilled)) => {
                 self.key = key;
                 self.sums[side] = self.sums[side].wrapping_add(drilled.record.0);
