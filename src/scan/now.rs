@@ -4,6 +4,7 @@ use super::compare::Prepared;
 use super::judge::MappingJudge;
 use super::lookup::{Found, look_up, read_through};
 use super::session::Session;
+use super::settle::forget_places;
 use super::wire::{key_names, wire};
 use crate::canon::{Encoder, Equality, Numbers, temporal};
 use crate::diff::{Drilled, Group, classify};
@@ -55,10 +56,7 @@ impl Session {
         let Some(mut finding) = classify(Group { key, records }, &judge) else {
             return Ok(Now::Equal);
         };
-        for (side, place) in finding.places.as_mut().into_sides() {
-            // In a live store a record has no place but its key.
-            place.take_if(|_| lanes[side].source.live().is_some());
-        }
+        forget_places(lanes, &mut finding);
         let mut found = wire(compare, &key_names(prepared), &finding);
         found.reproduce.clone_from(&divergence.reproduce);
         Ok(Now::Differs(Box::new(found)))

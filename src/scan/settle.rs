@@ -42,6 +42,13 @@ struct Open {
     last: Finding,
 }
 
+/// Takes the places of live records away: in a live store a record has no place but its key.
+pub(super) fn forget_places(lanes: Pair<&Lane>, finding: &mut Finding) {
+    for (side, place) in finding.places.as_mut().into_sides() {
+        place.take_if(|_| lanes[side].source.live().is_some());
+    }
+}
+
 impl Settler<'_> {
     /// Whether a side is live, so that there is anything to settle.
     pub fn live(&self) -> bool {
@@ -103,10 +110,7 @@ impl Settler<'_> {
         }));
         explain(self.lanes, self.patience.delay, &mut settled);
         for finding in settled.iter_mut().filter(|finding| finding.keyed) {
-            for (side, place) in finding.places.as_mut().into_sides() {
-                // In a live store a record has no place but its key.
-                place.take_if(|_| self.lanes[side].source.live().is_some());
-            }
+            forget_places(self.lanes, finding);
         }
         settled
     }
