@@ -353,7 +353,7 @@ impl Store {
                 let wanted = if probe.min_max == Some(true) { wanted } else { 1 };
                 let ranges = match ranges {
                     Some(ranges) => ranges,
-                    None => store.patiently(|| store.ranges(name, wanted, &probe)).await?,
+                    None => store.ranges(name, wanted, &probe).await?,
                 };
                 Ok((Some(probe), ranges))
             }

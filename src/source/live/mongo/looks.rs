@@ -166,13 +166,15 @@ impl MongoStore {
         coll: &Collection<RawDocumentBuf>,
         pipeline: Vec<Document>,
     ) -> Result<Option<usize>, SourceError> {
-        let seen = async {
-            let cursor = coll.aggregate(pipeline).max_time(self.options.max_time).await?;
+        let seen = async || {
+            let aggregate = coll.aggregate(pipeline.clone());
+            let cursor = aggregate.max_time(self.options.max_time).await?;
             cursor.try_collect::<Vec<Document>>().await
         };
-        Ok(self
-            .unless_refused(self.ask("look at what aggregates", seen).await)?
-            .map(|seen| seen.len()))
+        let seen = self
+            .patiently(|| self.ask("look at what aggregates", seen()))
+            .await;
+        Ok(self.unless_refused(seen)?.map(|seen| seen.len()))
     }
 
     /// Options of a look at a few `_id`s.

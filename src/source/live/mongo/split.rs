@@ -44,7 +44,7 @@ impl MongoStore {
         let size = wanted.saturating_mul(SAMPLES_PER_RANGE).min(1 << 20);
         let ids = match self.sampled(&coll, &action, size, probe).await? {
             Some(ids) => ids,
-            None => self.walk(&coll, &action, size, probe).await?,
+            None => self.patiently(|| self.walk(&coll, &action, size, probe)).await?,
         };
         let filters = probe.min_max != Some(true);
         let ranges = tile(&choose(&ids, wanted, filters)).map_err(|p| self.unusable(&action, p))?;
@@ -100,16 +100,16 @@ impl MongoStore {
         probe: &MongoProbe,
     ) -> Result<Vec<Id>, SourceError> {
         pipeline.extend([doc! { "$project": { "_id": 1 } }, doc! { "$sort": { "_id": 1 } }]);
-        let seen = async {
+        let seen = async || {
             let cursor = coll
-                .aggregate(pipeline)
+                .aggregate(pipeline.clone())
                 .comment(Bson::String(self.options.comment.clone()))
                 .max_time(self.options.max_time)
                 .read_concern(ReadConcern::custom(&probe.read_concern))
                 .await?;
             cursor.with_type::<RawDocumentBuf>().try_collect::<Vec<_>>().await
         };
-        let seen = self.ask(action, seen).await?;
+        let seen = self.patiently(|| self.ask(action, seen())).await?;
         Ok(seen
             .iter()
             .filter_map(|d| id_of(d.as_bytes()).map(Id::of))
