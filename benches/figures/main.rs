@@ -6,7 +6,7 @@
 mod data;
 mod measure;
 
-use measure::{Cost, median, run};
+use measure::{Cost, median, number, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -55,19 +55,13 @@ impl Case {
 }
 
 fn main() {
-    let args: Vec<String> = std::env::args().collect();
-    let number = |flag: &str, default: u64| {
-        let at = args.iter().position(|a| a == flag);
-        at.map_or(default, |at| {
-            args[at + 1].parse().expect("a number follows the flag")
-        })
-    };
+    let full = std::env::args().any(|a| a == "--full");
     let records = number("--records", 1_000_000);
     let rounds = number("--rounds", 3);
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("the target directory is writable");
     bson(dir.path(), records, rounds);
     csv(dir.path(), records, rounds);
-    if args.iter().any(|a| a == "--full") {
+    if full {
         memory(dir.path(), records, rounds.min(1));
     }
 }

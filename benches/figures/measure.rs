@@ -81,3 +81,15 @@ pub fn median(costs: &[Cost]) -> Cost {
         code: costs[0].code,
     }
 }
+
+/// The number behind a flag of the command line.
+pub fn number(flag: &str, default: u64) -> u64 {
+    let mut args = std::env::args().skip_while(|arg| arg != flag);
+    match args.next() {
+        None => default,
+        Some(_) => {
+            let number = args.next().and_then(|text| text.parse().ok());
+            number.expect("a number follows the flag")
+        }
+    }
+}

@@ -19,7 +19,7 @@ mod stores;
 mod support;
 
 use drain::Drain;
-use measure::run;
+use measure::{number, run};
 use std::process::Command;
 use std::time::Duration;
 use stores::{Store, audit};
@@ -32,13 +32,6 @@ struct Wanted {
 }
 
 fn main() {
-    let args: Vec<String> = std::env::args().collect();
-    let number = |flag: &str, default: u64| {
-        let at = args.iter().position(|a| a == flag);
-        at.map_or(default, |at| {
-            args[at + 1].parse().expect("a number follows the flag")
-        })
-    };
     let wanted = Wanted {
         records: number("--records", 200_000),
         rounds: number("--rounds", 3).max(1),
