@@ -73,7 +73,17 @@ fn records(page: &Page) -> Vec<Vec<u8>> {
 
 /// The pages of a range.
 async fn pages(store: &CqlStore, table: &LiveTable, range: &Range) -> Result<Vec<Page>, SourceError> {
-    let governor = Governor::new(Limits::default());
+    pages_within(Limits::default(), store, table, range).await
+}
+
+/// The same, within limits.
+async fn pages_within(
+    limits: Limits,
+    store: &CqlStore,
+    table: &LiveTable,
+    range: &Range,
+) -> Result<Vec<Page>, SourceError> {
+    let governor = Governor::new(limits);
     let (out, mut sent) = tokio::sync::mpsc::channel::<Page>(1);
     let mut pages = Vec::new();
     let collect = async {

@@ -49,13 +49,24 @@ fn every_row_is_read_once_whatever_the_ranges() {
 
         let short = CqlOptions {
             page_rows: 5_000,
-            page_bytes: 1_000,
+            page_bytes: 5_000,
             ..options
         };
         let store = connect(&keyspace, &short).await;
         let pages = pages(&store, &table, &Range::default()).await.unwrap();
         let (first, others) = pages.split_first().expect("there are rows");
-        assert!(first.ends.len() <= 500 && others.iter().all(|p| p.data.len() <= 1_100));
+        assert!(first.ends.len() <= 500 && others.iter().all(|p| p.data.len() <= 5_500));
+        assert_eq!(pages.iter().flat_map(records).collect::<Vec<_>>(), whole);
+
+        // Where bytes are limited, a page is a hundredth of what a second may bring, and ranges to come begin with such.
+        let limits = Limits {
+            bytes_per_second: Some(300_000.0),
+            ..Limits::default()
+        };
+        let pages = pages_within(limits, &store, &table, &Range::default())
+            .await
+            .unwrap();
+        assert!(pages.iter().all(|p| p.data.len() <= 3_300));
         assert_eq!(pages.iter().flat_map(records).collect::<Vec<_>>(), whole);
     });
 }

@@ -54,6 +54,8 @@ pub struct CqlStore {
     datacenter: Option<Arc<str>>,
     /// Statements by their text.
     prepared: Mutex<HashMap<String, PreparedStatement>>,
+    /// About how many bytes a row of a table takes, as read last.
+    row_bytes: std::sync::Mutex<HashMap<String, usize>>,
 }
 
 impl fmt::Debug for CqlStore {
@@ -97,6 +99,7 @@ impl CqlStore {
             options: options.clone(),
             datacenter: options.datacenter.as_deref().map(Arc::from),
             prepared: Mutex::default(),
+            row_bytes: std::sync::Mutex::default(),
         };
         store.check_datacenter()?;
         Ok(store)

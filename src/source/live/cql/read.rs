@@ -8,10 +8,11 @@ use crate::source::live::{Governor, Page, Range};
 use scylla::response::PagingState;
 use scylla::routing::Token;
 use scylla::statement::prepared::PreparedStatement;
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, MutexGuard, PoisonError};
 use tokio::sync::mpsc::Sender;
 
-/// The most rows of a range's first page: only then is it known how long they are.
+/// The most rows of a table's first page: only then is it known how long they are.
 const FIRST_ROWS: i32 = 500;
 
 impl CqlStore {
@@ -41,10 +42,11 @@ impl CqlStore {
             let routed = move |attempt| self.routed(prepared, bounds.1, size, attempt);
             self.page(routed, bounds, state, governor, &asked)
         };
-        let mut size = FIRST_ROWS.min(self.options.page_rows);
-        let (mut rows, mut following) = page(PagingState::start(), size).await?;
+        let (mut rows, mut following) =
+            page(PagingState::start(), self.rows_of_page(table, governor)).await?;
         loop {
-            size = self.rows_of_next(&rows).unwrap_or(size);
+            self.learn(table, &rows);
+            let size = self.rows_of_page(table, governor);
             let hand_on = async {
                 match rows.ends.is_empty() {
                     true => Ok(()),
@@ -67,11 +69,26 @@ impl CqlStore {
         }
     }
 
-    /// How many rows to ask for after `page`: as many as take the bytes that a page may have, if they are like its rows.
-    fn rows_of_next(&self, page: &Page) -> Option<i32> {
-        let row = page.data.len().checked_div(page.ends.len())?.max(1);
-        let rows = i32::try_from(self.options.page_bytes / row).unwrap_or(i32::MAX);
-        Some(rows.min(self.options.page_rows).max(1))
+    /// How many rows to ask for: as many as take the bytes that a page may have, if they are like those read last.
+    fn rows_of_page(&self, table: &LiveTable, governor: &Governor) -> i32 {
+        let known = self.row_bytes().get(&table.name()).copied();
+        let rows = known.map_or(FIRST_ROWS, |row| {
+            let most = self.options.page_bytes;
+            let bytes = governor.page_bytes().map_or(most, |bytes| bytes.min(most));
+            i32::try_from(bytes / row).unwrap_or(i32::MAX)
+        });
+        rows.min(self.options.page_rows).max(1)
+    }
+
+    /// Takes note of how long the rows of a page are.
+    fn learn(&self, table: &LiveTable, page: &Page) {
+        if let Some(row) = page.data.len().checked_div(page.ends.len()) {
+            self.row_bytes().insert(table.name(), row.max(1));
+        }
+    }
+
+    fn row_bytes(&self) -> MutexGuard<'_, HashMap<String, usize>> {
+        self.row_bytes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The statement for a page of `rows`, sent to a replica of the range that ends at `token`.

@@ -11,8 +11,8 @@ use tokio::sync::Notify;
 /// change to summer time, is noticed.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
-/// The part of a second's bytes that one page may bring where bytes are limited, so that pages stay small bursts.
-const PAGES_PER_SECOND: f64 = 40.0;
+/// Pages that bring a second's bytes where bytes are limited: small bursts, behind which nobody waits for long.
+const PAGES_PER_SECOND: f64 = 100.0;
 
 /// What was asked of a store, for reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
