@@ -110,6 +110,7 @@ pub(super) fn reconcile(
             lanes,
             judge: &judge,
             patience: means.patience,
+            monitor: means.monitor,
             since: Instant::now(),
         };
         let written = &|finding: &mut Finding| {

@@ -6,6 +6,7 @@
 use super::ages::explain;
 use super::lane::Lane;
 use super::lookup::{Found, look_up};
+use super::pass::Monitor;
 use crate::diff::{Drilled, Finding, Group, Judge, classify};
 use crate::digest::RecordHash;
 use crate::report::State;
@@ -17,18 +18,23 @@ use std::time::{Duration, Instant};
 pub struct Patience {
     /// The wait between the first reading and the second; it doubles with each one that shows another change.
     pub delay: Duration,
-    /// Readings after the first, at most. None: nothing is looked at again, and all of it is unknown.
+    /// Readings after the first, at most.
     pub attempts: u32,
 }
 
 /// The longest wait between two readings.
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// How often a wait looks whether the run is to end.
+const LOOK: Duration = Duration::from_millis(20);
+
 /// Looks at suspects again.
 pub(super) struct Settler<'a> {
     pub lanes: Pair<&'a Lane>,
     pub judge: &'a (dyn Judge + Sync),
     pub patience: Patience,
+    /// Says when the run is to end: then nobody waits for another look.
+    pub monitor: &'a Monitor,
     /// When the reading that the suspects come from had ended.
     pub since: Instant,
 }
@@ -90,20 +96,13 @@ impl Settler<'_> {
             }
         }
         let mut since = self.since;
-        for attempt in 0..self.patience.attempts {
-            if open.is_empty() {
-                break;
-            }
-            let wait = self
-                .patience
-                .delay
-                .saturating_mul(1 << attempt.min(16))
-                .min(LONGEST);
-            std::thread::sleep(wait.saturating_sub(since.elapsed()));
+        let mut looks = 0;
+        while looks < self.patience.attempts && !open.is_empty() && self.waited(looks, since) {
             open = self.decide(open, &mut settled);
             since = Instant::now();
+            looks += 1;
         }
-        let racing = self.patience.attempts > 0;
+        let racing = looks == self.patience.attempts;
         settled.extend(open.into_iter().map(|open| match racing {
             true => with_state(open.last, State::Racing),
             false => unsettled(open.last, "the run was stopped before it was looked at again"),
@@ -113,6 +112,19 @@ impl Settler<'_> {
             forget_places(self.lanes, finding);
         }
         settled
+    }
+
+    /// Waits for the next look, after so many of them; false if the run is to end before.
+    fn waited(&self, looks: u32, since: Instant) -> bool {
+        let wait = self.patience.delay.saturating_mul(1 << looks.min(16));
+        let until = since + wait.min(LONGEST);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            if self.monitor.ending() || left.is_zero() {
+                return !self.monitor.ending();
+            }
+            std::thread::sleep(left.min(LOOK));
+        }
     }
 
     /// Reads the records of all open keys, settles what can be settled by that, and gives back the rest.

@@ -11,7 +11,6 @@ use crate::report::{
 use crate::scan::compare::{Means, Prepared, reconcile};
 use crate::scan::first::Scanned;
 use crate::scan::pass::Monitor;
-use crate::scan::settle::Patience;
 use crate::source::live::{self, SnapshotUse, Usage};
 use crate::store::write_atomic;
 use crate::verdict::{Evidence, decide};
@@ -45,18 +44,13 @@ impl Session {
         let cancelled = told.stopping();
         // What was read is still reconciled after a stop: it is known, and it may be all there is.
         let quiet = Monitor::default();
-        let (dir, means) = (
-            means.dir,
-            Means {
-                monitor: &quiet,
-                // Who stops a run does not want to wait for more.
-                patience: Patience {
-                    attempts: if cancelled { 0 } else { means.patience.attempts },
-                    ..means.patience
-                },
-                ..means
-            },
-        );
+        // But who stops a run does not want to wait for more.
+        quiet.end.store(cancelled, Ordering::Relaxed);
+        let dir = means.dir;
+        let means = Means {
+            monitor: &quiet,
+            ..means
+        };
         let path = dir.join("divergences.ndjson");
         let mut results: Vec<CompareResult> = Vec::new();
         let mut failed = None;
@@ -65,6 +59,7 @@ impl Session {
             threads.spawn(|| {
                 while !over.load(Ordering::Relaxed) {
                     if cancelled || told.ending() {
+                        quiet.end.store(true, Ordering::Relaxed);
                         return self.hurry();
                     }
                     std::thread::sleep(LOOK);

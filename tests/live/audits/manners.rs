@@ -246,6 +246,29 @@ fn an_interrupt_is_heeded_while_a_guard_holds_the_store_back() {
 }
 
 #[test]
+fn an_interrupt_is_heeded_between_two_looks_at_suspects() {
+    let Some((_database, dump, config)) = orders("") else {
+        return;
+    };
+    std::fs::write(dump.path().join("orders.bson"), b"").unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let config = format!("[settle]\ndelay_seconds = 60\n{config}");
+    let child = started(dir.path(), &config, &[], "plan.json");
+    std::thread::sleep(Duration::from_secs(4));
+    let interrupted = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(interrupted.unwrap().success(), "it waits for its second look");
+    let begun = std::time::Instant::now();
+    let ran = Ran::of(&child.wait_with_output().unwrap(), dir);
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
+    assert_eq!(ran.verdict(), "HOLD", "{}", ran.said);
+    assert_eq!(ran.found("confirmed").len(), 0, "{}", ran.said);
+    assert!(!ran.found("unknown").is_empty(), "{}", ran.said);
+    assert_eq!(ran.report()["run"]["outcome"], "cancelled", "{}", ran.said);
+}
+
+#[test]
 fn a_guard_that_cannot_be_asked_is_an_error_that_names_it() {
     let Some((_database, _dump, config)) =
         orders("[stable.live.guard]\ncommand = [\"no-such-guard\", \"x\"]")
