@@ -24,6 +24,7 @@ use discover::select;
 use prepare::{discover, planned, prepare, slices};
 use std::path::Path;
 use std::sync::Arc;
+use together::each;
 
 pub use discover::Alone;
 pub use error::SessionError;
@@ -102,9 +103,10 @@ impl Session {
             )));
         }
         alone.retain(|a| choices.only.is_empty() || choices.only.contains(&a.name));
-        let compares = compares
+        let compares: Vec<Compare> = compares
             .into_iter()
-            .filter(|c| choices.only.is_empty() || choices.only.contains(&c.name));
+            .filter(|c| choices.only.is_empty() || choices.only.contains(&c.name))
+            .collect();
         let seed = match choices.seed {
             Some(seed) => seed,
             None => {
@@ -115,9 +117,7 @@ impl Session {
             }
         };
         let hasher = Hasher::new(seed);
-        let prepared = compares
-            .map(|c| prepare(&config, &sources, c, hasher))
-            .collect::<Result<Vec<_>, SessionError>>()?;
+        let prepared = each(&compares, |c| prepare(&config, &sources, c.clone(), hasher))?;
         let threads = match config.scan.threads {
             0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
             n => n,
@@ -126,10 +126,7 @@ impl Session {
             schema: SCHEMA.to_owned(),
             canonical: VERSION,
             seed: format!("{seed:016x}"),
-            compares: prepared
-                .iter()
-                .map(|p| planned(p, choices.again.as_ref()))
-                .collect::<Result<_, SessionError>>()?,
+            compares: each(&prepared, |p| planned(p, choices.again.as_ref()))?,
             slices: slices(&prepared, choices.slices.unwrap_or(1))?,
         };
         Ok(Session {

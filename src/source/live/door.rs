@@ -210,8 +210,8 @@ impl LiveSource {
         namespace: &Namespace,
         ranges: Option<Vec<Range>>,
     ) -> Result<Arc<Reading>, SourceError> {
-        let mut readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = readings.get(&namespace.name) {
+        let readings = || self.readings.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = readings().get(&namespace.name) {
             return Ok(known.clone());
         }
         let wanted = (namespace.stored_bytes / RANGE_BYTES).clamp(self.at_once as u64, MOST_RANGES) as usize;
@@ -223,8 +223,11 @@ impl LiveSource {
             probe,
             ranges,
         });
-        readings.insert(namespace.name.clone(), reading.clone());
-        Ok(reading)
+        // Whoever came first is followed: a namespace is read in one way.
+        Ok(readings()
+            .entry(namespace.name.clone())
+            .or_insert(reading)
+            .clone())
     }
 
     /// The records of a namespace, from the range with the number `from.offset` up to the one with the number `to`.
