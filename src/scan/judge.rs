@@ -62,7 +62,7 @@ impl MappingJudge {
             dialect: &layout.dialect,
         };
         let lost = match raw.explains(other, self.precision[side], self.equality)? {
-            LossKind::NullOrEmpty => "null and empty text look the same in this export",
+            LossKind::NullOrEmpty => "null and empty look the same in this export",
             LossKind::Rounded => "the export rounds numbers; the exact value rounds to what it says",
             LossKind::FarTimestamp => "the export may be a millisecond off so far from 1970",
         };

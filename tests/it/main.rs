@@ -5,6 +5,7 @@ mod architecture;
 mod bson;
 mod check;
 mod demo;
+mod dsbulk;
 mod explode;
 mod files;
 mod fuzz;

@@ -8,10 +8,10 @@ use crate::canon::{Encoder, Equality};
 use crate::model::{CqlType, Number, NumberRepr, NumberType, Timestamp, Value};
 use num_traits::ToPrimitive;
 
-/// What cqlsh's export loses.
+/// What an export loses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LossKind {
-    /// Null and the empty text are written alike.
+    /// Null and the empty text (cqlsh), or null and an empty collection (DSBulk), are written alike.
     NullOrEmpty,
     /// Floating point numbers are written with fewer digits than they hold.
     Rounded,
@@ -95,7 +95,12 @@ impl RawCell<'_> {
         precision: Precision,
         equality: Equality,
     ) -> Option<LossKind> {
-        if self.is_ambiguous() {
+        if self.is_hollow() {
+            return self
+                .is_hollow_of(other, equality)
+                .then_some(LossKind::NullOrEmpty);
+        }
+        if self.is_blank() {
             return match other {
                 None | Some(Value::Null) => Some(LossKind::NullOrEmpty),
                 Some(Value::Text(text)) if text.is_empty() => Some(LossKind::NullOrEmpty),

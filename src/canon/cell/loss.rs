@@ -1,10 +1,11 @@
-//! Whether a cqlsh export says exactly what the database holds.
+//! Whether an export of cqlsh or DSBulk says exactly what the database holds. For DSBulk see `hollow`.
 //!
 //! cqlsh writes a number with `%.*g` and a precision of 12 (`double`) or 5 (everything else), to which it adds the decimal
 //! exponent plus one while `-4 ≤ exponent < precision`. A double needs 17 digits and a float 9 to be exact; numbers
 //! between 0.00001 and 0.01 get up to three digits fewer than the precision, so exact exports need 20 and 12.
 
 use super::explain::{LossKind, Precision, digits, exponent};
+use super::hollow::can_be_hollow;
 use super::{ColumnSpec, ColumnType, RawCell};
 use crate::canon::csv::{Dialect, DialectKind};
 use crate::canon::{Encoder, Equality};
@@ -15,7 +16,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Watch {
     Nothing,
-    Text,
+    /// Null and empty may look the same.
+    Empty,
     Timestamp,
     /// A `double` or `float` column.
     Number {
@@ -30,10 +32,10 @@ enum Watch {
 /// Numbers are told apart by decimal exponent, −4 to 17; the last class are all others.
 const CLASSES: usize = 23;
 
-/// Cells of one column that a cqlsh export may have changed.
+/// Cells of one column that an export may have changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LossCounts {
-    /// Cells that are null or the empty text, and do not say which.
+    /// Cells that are, or hold, null or something empty, and do not say which.
     pub ambiguous: u64,
     /// Times that may be a millisecond off.
     pub far: u64,
@@ -53,13 +55,14 @@ struct Seen {
     most_digits: [[u8; CLASSES]; 2],
 }
 
-/// Looks at the cells of a file for what cqlsh may have lost. Scans of parts of a file merge into one, in any order.
+/// Looks at the cells of a file for what the export may have lost. Scans of parts of a file merge into one, in any order.
 #[derive(Debug)]
 pub struct LossScan {
     names: Vec<String>,
     watch: Vec<Watch>,
     seen: Vec<Seen>,
     scratch: Encoder,
+    dialect: DialectKind,
 }
 
 /// What a scan saw, without its columns: for checkpoints, and to be added up.
@@ -94,7 +97,7 @@ pub enum ColumnVerdict {
 pub struct LossVerdict {
     /// Every column that is not exact.
     pub columns: Vec<(String, ColumnVerdict)>,
-    /// The options under which cqlsh exports the same table exactly.
+    /// How the same table is exported exactly.
     pub remedy: String,
 }
 
@@ -113,7 +116,7 @@ impl LossVerdict {
 }
 
 impl LossScan {
-    /// A scan of a file with these columns. Only cqlsh's files have anything to look for.
+    /// A scan of a file with these columns. Only files of cqlsh and DSBulk have anything to look for.
     pub fn new(columns: &[ColumnSpec], dialect: &Dialect) -> LossScan {
         let watch = columns.iter().map(|c| watch(c, dialect));
         LossScan {
@@ -121,6 +124,7 @@ impl LossScan {
             watch: watch.collect(),
             seen: vec![Seen::default(); columns.len()],
             scratch: Encoder::new(Equality::default()),
+            dialect: dialect.kind,
         }
     }
 
@@ -143,7 +147,7 @@ impl LossScan {
     pub fn cell(&mut self, index: usize, cell: &RawCell<'_>) {
         match self.watch.get(index) {
             None | Some(Watch::Nothing) => {}
-            Some(Watch::Text) => self.seen[index].counts.ambiguous += u64::from(cell.is_ambiguous()),
+            Some(Watch::Empty) => self.seen[index].counts.ambiguous += u64::from(cell.is_ambiguous()),
             Some(Watch::Timestamp) => self.seen[index].counts.far += u64::from(cell.is_far_timestamp()),
             Some(&watch) => self.numbers(index, watch, cell),
         }
@@ -197,6 +201,21 @@ impl LossScan {
         precision
     }
 
+    fn remedy(&self) -> String {
+        // DSBulk has no option for it.
+        let tool = match self.dialect {
+            DialectKind::Dsbulk => "cqlsh, which writes null and empty collections apart: ",
+            _ => "",
+        };
+        let nested = self.watch.contains(&Watch::Nested { doubles: true });
+        let float = if nested || self.dialect == DialectKind::Dsbulk {
+            20
+        } else {
+            12
+        };
+        format!("{tool}COPY … TO … WITH FLOATPRECISION={float} AND DOUBLEPRECISION=20 AND NULL='__null__'")
+    }
+
     /// What was counted in the column at `index`.
     pub fn counts(&self, index: usize) -> Option<LossCounts> {
         self.seen.get(index).map(|seen| seen.counts)
@@ -220,13 +239,9 @@ impl LossScan {
             })
             .filter(|(_, v)| *v != ColumnVerdict::Exact)
             .collect();
-        let nested = self.watch.contains(&Watch::Nested { doubles: true });
         LossVerdict {
             columns,
-            remedy: format!(
-                "COPY … TO … WITH FLOATPRECISION={} AND DOUBLEPRECISION=20 AND NULL='__null__'",
-                if nested { 20 } else { 12 }
-            ),
+            remedy: self.remedy(),
         }
     }
 }
@@ -235,12 +250,14 @@ fn watch(column: &ColumnSpec, dialect: &Dialect) -> Watch {
     let ColumnType::Cql(ty) = &column.ty else {
         return Watch::Nothing;
     };
-    if dialect.kind != DialectKind::Cqlsh {
-        return Watch::Nothing;
+    match dialect.kind {
+        DialectKind::Cqlsh => {}
+        DialectKind::Dsbulk if can_be_hollow(ty) => return Watch::Empty,
+        _ => return Watch::Nothing,
     }
     let is = |wanted: CqlType| move |t: &CqlType| *t == wanted;
     match ty.thawed() {
-        CqlType::Text | CqlType::Ascii => Watch::Text,
+        CqlType::Text | CqlType::Ascii => Watch::Empty,
         CqlType::Timestamp => Watch::Timestamp,
         CqlType::Double => Watch::Number { single: false },
         CqlType::Float => Watch::Number { single: true },

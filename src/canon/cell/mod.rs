@@ -7,6 +7,7 @@
 //! writes by its codec and connector settings.
 
 mod explain;
+mod hollow;
 mod literal;
 mod loss;
 pub(super) mod number;
@@ -191,8 +192,14 @@ impl<'a> RawCell<'a> {
         self.text == token.as_bytes()
     }
 
-    /// Whether the file writes null and the empty text alike, and this cell is one of the two.
+    /// Whether the file writes null and the empty text, or null and an empty collection, alike, and this cell is or holds one
+    /// of the two.
     pub fn is_ambiguous(&self) -> bool {
+        self.is_blank() || self.is_hollow()
+    }
+
+    /// Whether the file writes null and the empty text alike, and this cell is one of the two.
+    fn is_blank(&self) -> bool {
         self.dialect.kind == DialectKind::Cqlsh
             && self.dialect.null.as_deref() == Some("")
             && self.text.is_empty()
