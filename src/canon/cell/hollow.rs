@@ -21,9 +21,7 @@ impl RawCell<'_> {
             && [&b"[]"[..], b"{}"]
                 .iter()
                 .any(|empty| memmem::find(self.text, empty).is_some())
-            && self
-                .to_value()
-                .is_ok_and(|mut value| fill(&mut value, ty, true))
+            && self.to_value().is_ok_and(|mut value| fill(&mut value, ty, true))
     }
 
     /// Whether `other` is what this hollow cell says, but for collections that are empty in one and null in the other.

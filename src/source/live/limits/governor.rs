@@ -11,8 +11,20 @@ use tokio::sync::Notify;
 /// change to summer time, is noticed.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
-/// Pages that bring a second's bytes where bytes are limited: small bursts, behind which nobody waits for long.
+/// Pages that bring a second's bytes where bytes are limited: bursts so small that nobody waits behind one for long.
 const PAGES_PER_SECOND: f64 = 100.0;
+
+/// A page is smaller than this only where a second has fewer than [`FEWEST_PAGES`] of them.
+const SMALL_PAGE: f64 = 16_384.0;
+
+/// The fewest pages in a second, so that every two seconds keep to their bytes.
+const FEWEST_PAGES: f64 = 40.0;
+
+/// The bytes of a page where so many are allowed in a second.
+fn page_bytes(rate: f64) -> usize {
+    let page = (rate / PAGES_PER_SECOND).max(SMALL_PAGE);
+    page.min(rate / FEWEST_PAGES).max(1.0) as usize
+}
 
 /// What was asked of a store, for reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -123,7 +135,7 @@ impl Governor {
                 started: Instant::now(),
                 windows: limits.windows,
                 patience: limits.guard.map_or(Duration::MAX, |guard| guard.patience),
-                page_bytes: bytes.map(|rate| (rate / PAGES_PER_SECOND).max(1.0) as usize),
+                page_bytes: bytes.map(page_bytes),
             }),
         }
     }
