@@ -18,28 +18,18 @@ pub(super) struct ToReplicas {
 type Target<'a> = (NodeRef<'a>, Option<Shard>);
 
 impl ToReplicas {
-    /// The nodes in the order in which they are asked: replicas before others, those with a connection first.
+    /// The nodes in the order in which they are asked.
     fn plan<'a>(&'a self, request: &RoutingInfo<'_>, cluster: &'a ClusterState) -> Vec<Target<'a>> {
-        let mut plan = self.replicas(request, cluster);
-        if !plan.is_empty() {
-            // Neighbouring ranges have the same replicas: the token spreads them over these.
-            let first =
-                (self.token.value() as u64 >> 8).wrapping_add(self.attempt.into()) % plan.len() as u64;
-            plan.rotate_left(first as usize);
-        }
-        plan.sort_by_key(|(node, _)| !node.is_connected());
+        let replicas = self.replicas(request, cluster);
+        let is_replica = |node: &NodeRef<'_>| replicas.iter().any(|(r, _)| r.host_id == node.host_id);
         let others = cluster.get_nodes_info().iter().filter(|node| self.is_near(node));
-        let known = plan.len();
-        for node in others {
-            if !plan[..known]
-                .iter()
-                .any(|(replica, _)| replica.host_id == node.host_id)
-            {
-                plan.push((node, None));
-            }
-        }
-        plan[known..].sort_by_key(|(node, _)| !node.is_connected());
-        plan
+        let others = others
+            .filter(|node| !is_replica(node))
+            .map(|node| (node, None))
+            .collect();
+        in_order(self.token.value(), self.attempt, replicas, others, |(node, _)| {
+            node.is_connected()
+        })
     }
 
     fn replicas<'a>(&'a self, request: &RoutingInfo<'_>, cluster: &'a ClusterState) -> Vec<Target<'a>> {
@@ -75,5 +65,78 @@ impl LoadBalancingPolicy for ToReplicas {
 
     fn name(&self) -> String {
         "replicas of a range".to_owned()
+    }
+}
+
+/// Replicas before others, and each of them those with a connection first. Neighbouring ranges have the same replicas: the
+/// token spreads them over these, and each attempt begins with another node. Once all replicas have been tried, or where
+/// none is known, it is the others' turn.
+fn in_order<T>(
+    token: i64,
+    attempt: u32,
+    mut replicas: Vec<T>,
+    mut others: Vec<T>,
+    is_connected: impl Fn(&T) -> bool,
+) -> Vec<T> {
+    // The last tokens of tablets differ in their upper bits alone: the product does so, too, but as by chance.
+    let spread = u128::from((token as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    let others_first = attempt as usize >= replicas.len();
+    for nodes in [&mut replicas, &mut others] {
+        let first = ((spread * nodes.len() as u128) >> 64) as usize + attempt as usize;
+        let first = first.checked_rem(nodes.len()).unwrap_or_default();
+        nodes.rotate_left(first);
+        nodes.sort_by_key(|node| !is_connected(node));
+    }
+    let (mut first, then) = match others_first {
+        true => (others, replicas),
+        false => (replicas, others),
+    };
+    first.extend(then);
+    first
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    fn order(token: i64, attempt: u32, replicas: &[u8], others: &[u8], gone: u8) -> Vec<u8> {
+        in_order(token, attempt, replicas.to_vec(), others.to_vec(), |node| {
+            *node != gone
+        })
+    }
+
+    #[test]
+    fn replicas_come_first_and_each_attempt_begins_with_another_node() {
+        let firsts = |attempts: std::ops::Range<u32>| -> BTreeSet<u8> {
+            attempts.map(|n| order(5, n, &[1, 2, 3], &[4, 5], 0)[0]).collect()
+        };
+        assert_eq!(firsts(0..3), [1, 2, 3].into());
+        assert_eq!(firsts(3..5), [4, 5].into());
+        let plan = order(5, 0, &[1, 2, 3], &[4, 5], 0);
+        assert_eq!(BTreeSet::from_iter(&plan[..3]), [&1, &2, &3].into());
+        assert_eq!(plan.len(), 5);
+        assert!(order(5, 0, &[], &[], 0).is_empty());
+    }
+
+    #[test]
+    fn nodes_without_a_connection_come_last_of_their_kind() {
+        for attempt in 0..3 {
+            assert_eq!(order(5, attempt, &[1, 2, 3], &[4, 5], 2)[2], 2);
+            assert_eq!(order(5, attempt, &[1, 2, 3], &[4, 5], 4)[4], 4);
+        }
+    }
+
+    #[test]
+    fn tablets_whose_replicas_are_unknown_are_spread_over_all_nodes() {
+        for nodes in [2, 3, 4, 8] {
+            let all: Vec<u8> = (1..=nodes).collect();
+            // The last tokens of 64 tablets.
+            let tokens = (1..=64).map(|n: i128| (i128::from(i64::MIN) + (n << 58) - 1) as i64);
+            let firsts = tokens.map(|token| order(token, 0, &[], &all, 0)[0]);
+            assert_eq!(firsts.collect::<BTreeSet<u8>>().len(), all.len(), "{nodes} nodes");
+            let firsts = (0..u32::from(nodes)).map(|n| order(-1, n, &[], &all, 0)[0]);
+            assert_eq!(firsts.collect::<BTreeSet<u8>>().len(), all.len(), "{nodes} nodes");
+        }
     }
 }
