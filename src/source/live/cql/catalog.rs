@@ -1,19 +1,11 @@
 //! The tables of a cluster.
 
+use super::CqlStore;
 use super::ddl::{self, ColumnRow};
-use super::{CqlStore, failure};
 use crate::model::{CqlType, Schema, Table};
-use crate::source::live::Failures;
 use crate::source::{Failure, SourceError};
 use futures_util::future::{join, try_join5};
-use scylla::cluster::Node;
-use scylla::deserialize::row::DeserializeRow;
-use scylla::policies::load_balancing::{NodeIdentifier, SingleTargetLoadBalancingPolicy};
-use scylla::response::query_result::QueryResult;
-use scylla::statement::Consistency;
-use scylla::statement::unprepared::Statement;
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 /// What kind of table it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,13 +60,6 @@ impl LiveTable {
 /// A name in quotes: as it stands, whatever it holds.
 pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// A statement on the server's own tables, which each node has for itself.
-fn own(text: &str) -> Statement {
-    let mut statement = Statement::new(text);
-    statement.set_consistency(Consistency::One);
-    statement
 }
 
 type Named<T> = BTreeMap<(String, String), T>;
@@ -249,66 +234,5 @@ impl CqlStore {
             }
         }
         Some(sizes)
-    }
-
-    /// The last tokens of a table's tablets, where it has tablets and they can be read.
-    pub(super) async fn tablets(&self, table: &LiveTable) -> Option<Vec<i64>> {
-        type Row = (String, String, i64);
-        if !self.is_scylla() {
-            return None;
-        }
-        let text = "SELECT keyspace_name, table_name, last_token FROM system.tablets";
-        let rows: Vec<Row> = self.system(text).await.ok()?;
-        let of_table =
-            |(keyspace, name, _): &Row| *keyspace == table.table.keyspace && *name == table.table.name;
-        let tokens: Vec<i64> = rows
-            .into_iter()
-            .filter(of_table)
-            .map(|(.., token)| token)
-            .collect();
-        (!tokens.is_empty()).then_some(tokens)
-    }
-
-    /// The rows of a statement on the server's own tables.
-    pub(super) async fn system<R>(&self, text: &str) -> Result<Vec<R>, SourceError>
-    where
-        R: for<'f, 'm> DeserializeRow<'f, 'm>,
-    {
-        self.typed_rows(self.ask(own(text)).await?)
-    }
-
-    /// The same, as one node tells it.
-    pub(super) async fn system_of<R>(&self, text: &str, node: &Arc<Node>) -> Result<Vec<R>, SourceError>
-    where
-        R: for<'f, 'm> DeserializeRow<'f, 'm>,
-    {
-        let mut statement = own(text);
-        let target = SingleTargetLoadBalancingPolicy::new(NodeIdentifier::Node(node.clone()), None);
-        statement.set_load_balancing_policy(Some(target));
-        self.typed_rows(self.ask(statement).await?)
-    }
-
-    /// The answer to a statement, asked again where that may help.
-    pub(super) async fn ask(&self, statement: Statement) -> Result<QueryResult, SourceError> {
-        let asked = || format!("ask {:?}", statement.contents);
-        let mut tried = Failures::default();
-        loop {
-            let error = match self.session.query_unpaged(statement.clone(), ()).await {
-                Ok(result) => return Ok(result),
-                Err(error) => error,
-            };
-            self.pause(&mut tried, failure::of_request(&error), &asked, &error)
-                .await?;
-        }
-    }
-
-    pub(super) fn typed_rows<R>(&self, result: QueryResult) -> Result<Vec<R>, SourceError>
-    where
-        R: for<'f, 'm> DeserializeRow<'f, 'm>,
-    {
-        let odd = |problem: String| self.failed("read the server's own tables", problem, Failure::Refused);
-        let rows = result.into_rows_result().map_err(|e| odd(e.to_string()))?;
-        let rows = rows.rows::<R>().map_err(|e| odd(e.to_string()))?;
-        rows.map(|row| row.map_err(|e| odd(e.to_string()))).collect()
     }
 }

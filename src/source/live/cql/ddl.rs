@@ -1,6 +1,7 @@
 //! Tables and types as CQL, from the rows of `system_schema`.
 
 use super::catalog::quoted;
+use super::system::literal;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -109,15 +110,14 @@ fn index(keyspace: &str, table: &str, (name, options): &IndexRow) -> String {
     let Some(class) = options.get("class_name") else {
         return format!("CREATE INDEX {on};\n");
     };
-    let text = |text: &String| format!("'{}'", text.replace('\'', "''"));
     let own = ["target", "class_name"];
     let options = options.iter().filter(|(name, _)| !own.contains(&name.as_str()));
-    let options = options.map(|(name, value)| format!("{}: {}", text(name), text(value)));
+    let options = options.map(|(name, value)| format!("{}: {}", literal(name), literal(value)));
     let options = match options.collect::<Vec<_>>().join(", ") {
         none if none.is_empty() => none,
         some => format!(" WITH OPTIONS = {{{some}}}"),
     };
-    format!("CREATE CUSTOM INDEX {on} USING {}{options};\n", text(class))
+    format!("CREATE CUSTOM INDEX {on} USING {}{options};\n", literal(class))
 }
 
 /// A name in quotes, unless it is a plain word that means nothing in CQL.

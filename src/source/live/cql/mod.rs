@@ -16,6 +16,8 @@ mod request;
 mod rights;
 mod ring;
 mod route;
+mod system;
+mod tablets;
 mod tls;
 mod token;
 
@@ -42,6 +44,7 @@ use scylla::statement::prepared::PreparedStatement;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
+use tablets::Tablets;
 use tokio::sync::Mutex;
 
 /// A cluster, connected to.
@@ -52,10 +55,14 @@ pub struct CqlStore {
     keyspace: Option<String>,
     options: CqlOptions,
     datacenter: Option<Arc<str>>,
+    /// Whether the cluster is ScyllaDB: its nodes have shards.
+    scylla: bool,
     /// Statements by their text.
     prepared: Mutex<HashMap<String, PreparedStatement>>,
     /// About how many bytes a row of a table takes, as read last.
     row_bytes: std::sync::Mutex<HashMap<String, usize>>,
+    /// The tablets of tables that have some, by the tables' names.
+    tablets: Mutex<HashMap<String, Option<Arc<Tablets>>>>,
 }
 
 impl fmt::Debug for CqlStore {
@@ -92,7 +99,10 @@ impl CqlStore {
             let failure = failure::of_session(&e);
             server(&shown, "connect", e.to_string(), failure)
         })?;
+        let cluster = session.get_cluster_state();
+        let mut nodes = cluster.get_nodes_info().iter();
         let store = CqlStore {
+            scylla: nodes.any(|node| node.sharder().is_some()),
             session,
             location: shown,
             keyspace: location.keyspace,
@@ -100,6 +110,7 @@ impl CqlStore {
             datacenter: options.datacenter.as_deref().map(Arc::from),
             prepared: Mutex::default(),
             row_bytes: std::sync::Mutex::default(),
+            tablets: Mutex::default(),
         };
         store.check_datacenter()?;
         Ok(store)
@@ -136,15 +147,6 @@ impl CqlStore {
         ))
     }
 
-    /// Whether the cluster is ScyllaDB: its nodes have shards.
-    fn is_scylla(&self) -> bool {
-        let cluster = self.session.get_cluster_state();
-        cluster
-            .get_nodes_info()
-            .iter()
-            .any(|node| node.sharder().is_some())
-    }
-
     /// About `wanted` token ranges that cover the table once, in token order, each with one set of replicas.
     ///
     /// # Errors
@@ -152,7 +154,7 @@ impl CqlStore {
     pub async fn ranges(&self, table: &LiveTable, wanted: usize) -> Result<Vec<Range>, SourceError> {
         self.check_partitioner().await?;
         let tokens = match self.tablets(table).await {
-            Some(tokens) => tokens,
+            Some(tablets) => tablets.last_tokens(),
             None => self.node_tokens(),
         };
         Ok(ring::ranges(&tokens, wanted))

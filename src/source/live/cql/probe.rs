@@ -3,6 +3,7 @@
 use super::CqlStore;
 use super::catalog::{LiveTable, quoted};
 use crate::source::{Failure, SourceError};
+use scylla::response::PagingState;
 use scylla::statement::Consistency;
 use scylla::statement::unprepared::Statement;
 use std::collections::{BTreeMap, HashMap};
@@ -72,7 +73,7 @@ impl CqlStore {
         Ok(CqlProbe {
             release_version,
             cql_version,
-            scylla: self.is_scylla(),
+            scylla: self.scylla,
             partitioner,
             datacenters: self.datacenters().into_iter().collect(),
             nodes: (nodes.len(), nodes.iter().filter(|n| n.is_connected()).count()),
@@ -148,7 +149,7 @@ impl CqlStore {
             let (keyspace, name) = (quoted(&table.table.keyspace), quoted(&table.table.name));
             let column = quoted(&table.table.partition_key[0]);
             let text = format!("SELECT {column} FROM {keyspace}.{name} LIMIT 1");
-            match self.ask(Statement::new(text)).await {
+            match self.ask(&Statement::new(text), PagingState::start()).await {
                 Ok(_) => {}
                 Err(SourceError::Server {
                     problem,

@@ -38,8 +38,12 @@ impl CqlStore {
             ));
         };
         let prepared = &self.statement(&self.scan_text(table), &asked).await?;
+        let tablets = self.tablets(table).await;
+        let replicas = tablets
+            .as_ref()
+            .map_or(&[][..], |tablets| tablets.replicas(bounds.1));
         let page = |state, size| {
-            let routed = move |attempt| self.routed(prepared, bounds.1, size, attempt);
+            let routed = move |attempt| self.routed(prepared, bounds.1, replicas, size, attempt);
             self.page(routed, bounds, state, governor, &asked)
         };
         let (mut rows, mut following) =
@@ -92,11 +96,19 @@ impl CqlStore {
     }
 
     /// The statement for a page of `rows`, sent to a replica of the range that ends at `token`.
-    fn routed(&self, prepared: &PreparedStatement, token: i64, rows: i32, attempt: u32) -> PreparedStatement {
+    fn routed(
+        &self,
+        prepared: &PreparedStatement,
+        token: i64,
+        tablet: &[u128],
+        rows: i32,
+        attempt: u32,
+    ) -> PreparedStatement {
         let mut routed = prepared.clone();
         routed.set_page_size(rows.max(1));
         routed.set_load_balancing_policy(Some(Arc::new(ToReplicas {
             token: Token::new(token),
+            tablet: tablet.to_vec(),
             datacenter: self.datacenter.clone(),
             attempt,
         })));
@@ -116,7 +128,7 @@ impl CqlStore {
 
     /// What ScyllaDB is told besides: not to fill its cache with what is read once, and when nobody waits any more.
     fn hints(&self) -> String {
-        if !self.is_scylla() {
+        if !self.scylla {
             return String::new();
         }
         let bypass = if self.options.bypass_cache {

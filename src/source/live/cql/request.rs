@@ -137,7 +137,7 @@ impl CqlStore {
 }
 
 /// Where the next page goes on. A page without rows may have one after it.
-fn following(response: PagingStateResponse) -> Option<PagingState> {
+pub(super) fn following(response: PagingStateResponse) -> Option<PagingState> {
     match response.into_paging_control_flow() {
         ControlFlow::Continue(state) => Some(state),
         ControlFlow::Break(()) => None,

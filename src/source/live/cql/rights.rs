@@ -3,6 +3,7 @@
 use super::CqlStore;
 use super::catalog::quoted;
 use crate::source::{Failure, SourceError};
+use scylla::response::PagingState;
 use scylla::statement::unprepared::Statement;
 use scylla::value::{CqlValue, Row};
 use std::collections::BTreeSet;
@@ -43,8 +44,8 @@ impl CqlStore {
 
     /// The rows of a statement that the cluster may refuse.
     async fn listed(&self, text: String) -> Result<Option<Vec<Row>>, SourceError> {
-        let answer = match self.ask(Statement::new(text)).await {
-            Ok(answer) => answer,
+        let answer = match self.ask(&Statement::new(text), PagingState::start()).await {
+            Ok((answer, _)) => answer,
             Err(SourceError::Server {
                 failure: Failure::Denied | Failure::Refused,
                 ..

@@ -9,6 +9,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct ToReplicas {
     pub token: Token,
+    /// The host ids of its replicas, where the token lies in a tablet: the driver learns of these only by single rows.
+    pub tablet: Vec<u128>,
     /// Only nodes of this datacentre are asked.
     pub datacenter: Option<Arc<str>>,
     /// How often the request has failed: another replica comes first each time.
@@ -33,6 +35,12 @@ impl ToReplicas {
     }
 
     fn replicas<'a>(&'a self, request: &RoutingInfo<'_>, cluster: &'a ClusterState) -> Vec<Target<'a>> {
+        if !self.tablet.is_empty() {
+            let nodes = cluster.get_nodes_info().iter();
+            let of_tablet =
+                nodes.filter(|node| self.is_near(node) && self.tablet.contains(&node.host_id.as_u128()));
+            return of_tablet.map(|node| (node, None)).collect();
+        }
         let Some(table) = request.table else {
             return Vec::new();
         };
