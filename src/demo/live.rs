@@ -73,7 +73,9 @@ impl Stores {
                     "stable: {stable}: there is a database {name} already; choose another name"
                 ));
             }
-            let mut builder = SessionBuilder::new().known_node(node(&servers.candidate));
+            let mut builder = SessionBuilder::new()
+                .known_node(node(&servers.candidate))
+                .fetch_full_schema_metadata(false);
             if let Some((user, password)) = &servers.login {
                 builder = builder.user(user, password.reveal());
             }

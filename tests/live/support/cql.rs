@@ -66,6 +66,8 @@ impl Cql {
     pub async fn session(&self) -> Result<Session, String> {
         let mut builder = SessionBuilder::new()
             .known_node(&self.address)
+            // One type of anybody's that the driver does not read would fail it.
+            .fetch_full_schema_metadata(false)
             .connection_timeout(Duration::from_secs(5));
         if let Some((user, password)) = &self.login {
             builder = builder.user(user, password);
