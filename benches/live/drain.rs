@@ -76,7 +76,7 @@ pub fn cql(keyspace: &Keyspace) -> Drain {
         let store = CqlStore::connect(&location, &options)
             .await
             .expect("Cassandra answers");
-        let tables = store.tables().await.expect("tables are listed");
+        let tables = store.catalog().await.expect("tables are listed").tables;
         let table = tables
             .iter()
             .find(|table| table.name() == name)

@@ -195,6 +195,7 @@ mod tests {
             table: table(ddl),
             ddl: ddl.to_owned(),
             kind: TableKind::Table,
+            made_for: None,
             estimated_bytes: None,
         }
     }

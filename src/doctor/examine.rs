@@ -122,17 +122,24 @@ impl Examined {
         let source = Source::open(&config.location, &opening, spool).map_err(failed)?;
         let source = self.source.insert(Arc::new(source)).clone();
         self.facts.kind = Some(source.kind().to_owned());
-        match asked {
+        let names: Vec<&str> = match asked {
             None => {
                 source.whole().map_err(failed)?;
-                self.namespaces = source.namespaces().to_vec();
+                source.namespaces().iter().map(|n| n.name.as_str()).collect()
             }
-            Some(names) => {
-                for name in names {
-                    match source.find(name) {
-                        Ok(namespace) => self.namespaces.push(namespace.clone()),
-                        Err(error) => self.findings.push(unreadable(About::Namespace, side, error)),
-                    }
+            Some(names) => names.iter().copied().collect(),
+        };
+        for name in names {
+            match source.find(name) {
+                Ok(namespace) => self.namespaces.push(namespace.clone()),
+                Err(error) if asked.is_some() => {
+                    self.findings.push(unreadable(About::Namespace, side, error));
+                }
+                // It may be one that nobody wants to read.
+                Err(error) => {
+                    let message = error.to_string();
+                    self.findings
+                        .push(Finding::warning(About::Namespace, side, message));
                 }
             }
         }

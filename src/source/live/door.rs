@@ -2,14 +2,14 @@
 
 use super::cql::{Ages, CqlOptions, CqlStore, LiveTable, time_to_live};
 use super::guard::Watch;
-use super::mongo::{CollectionKind, LiveCollection, MongoOptions, MongoProbe, MongoStore};
+use super::listing::table_of;
+use super::mongo::{LiveCollection, MongoOptions, MongoProbe, MongoStore};
 use super::secret::{Protocol, Secret, shown};
 use super::stream::LiveStream;
 use super::{Governor, KeyPart, Limits, Page, Range, SnapshotUse, Usage, runtime};
 use crate::source::open::find;
-use crate::source::{Engine, Format, Namespace, Position, Schema, SourceError};
+use crate::source::{Namespace, Position, Schema, SourceError};
 use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc::Sender;
@@ -44,7 +44,9 @@ pub struct LiveSource {
     write_times: bool,
     namespaces: Vec<Namespace>,
     /// Read only if a compare names them.
-    views: Vec<Namespace>,
+    aside: Vec<Namespace>,
+    /// Among the namespaces, those of which it is not known what they are.
+    not_understood: HashMap<String, SourceError>,
     schemas: Vec<Schema>,
     readings: Mutex<HashMap<String, Arc<Reading>>>,
     /// What turned out on the way.
@@ -74,6 +76,7 @@ impl LiveSource {
     /// Connects to the store at `location`, a connection string without secrets, and lists what it holds.
     pub fn open(location: &str, options: &LiveOptions) -> Result<LiveSource, SourceError> {
         let uri = options.uri.reveal();
+        let mut not_understood = HashMap::new();
         let store = match Protocol::of(uri) {
             Some(Protocol::Mongo) => runtime().block_on(async {
                 let store = MongoStore::connect(uri, &options.mongo).await?;
@@ -82,8 +85,9 @@ impl LiveSource {
             })?,
             Some(Protocol::Cql) => runtime().block_on(async {
                 let store = CqlStore::connect(uri, &options.cql).await?;
-                let tables = store.tables().await?;
-                Ok::<_, SourceError>(Store::Cql(Box::new(store), tables))
+                let catalog = store.catalog().await?;
+                not_understood.extend(catalog.not_understood);
+                Ok::<_, SourceError>(Store::Cql(Box::new(store), catalog.tables))
             })?,
             None => {
                 let advice = "begin it with mongodb://, mongodb+srv:// or cql://";
@@ -98,11 +102,15 @@ impl LiveSource {
         let governor = Governor::new(options.limits.clone());
         let guard = options.limits.guard.clone();
         let watch = guard.map(|guard| Watch::begin(guard, location, store.clone(), governor.clone()));
+        let mut namespaces = store.namespaces(false);
+        namespaces.extend(not_understood.keys().map(|name| table_of(name.clone(), None)));
+        namespaces.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(LiveSource {
             location: location.to_owned(),
             schemas: store.schemas(),
-            namespaces: store.namespaces(|kind| kind != CollectionKind::View),
-            views: store.namespaces(|kind| kind == CollectionKind::View),
+            namespaces,
+            aside: store.namespaces(true),
+            not_understood,
             _watch: watch.transpose()?,
             store,
             governor,
@@ -127,15 +135,23 @@ impl LiveSource {
         }
     }
 
-    /// What it holds, in order of name. Views are left out: they hold nothing of their own.
+    /// What it holds, in order of name. What holds nothing of its own is left out: views of MongoDB, and what ScyllaDB keeps
+    /// beside a table.
     pub fn namespaces(&self) -> &[Namespace] {
         &self.namespaces
     }
 
-    /// The namespace called `name`, see [`FileSource::find`](crate::source::FileSource::find); a view, too.
+    /// The namespace called `name`, see [`FileSource::find`](crate::source::FileSource::find); one that is left out, too.
+    ///
+    /// # Errors
+    /// If there is none, or it cannot be read since its schema is not understood.
     pub fn find(&self, name: &str) -> Result<&Namespace, SourceError> {
         let found = find(&self.location, &self.namespaces, name);
-        found.or_else(|error| find(&self.location, &self.views, name).map_err(|_| error))
+        let found = found.or_else(|error| find(&self.location, &self.aside, name).map_err(|_| error))?;
+        match self.not_understood.get(&found.name) {
+            Some(problem) => Err(problem.clone()),
+            None => Ok(found),
+        }
     }
 
     /// The schemas of its tables, as CQL.
@@ -150,13 +166,11 @@ impl LiveSource {
         let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         degraded.extend(noted.iter().cloned());
         degraded.sort();
-        let aside = self
-            .views
-            .iter()
-            .filter(|view| !readings.contains_key(&view.name));
-        let aside = aside.map(|view| {
-            let name = &view.name;
-            format!("`{name}` left aside: a view has no documents of its own, and no compare names it")
+        let aside = self.aside.iter();
+        let aside = aside.filter(|aside| !readings.contains_key(&aside.name));
+        let aside = aside.map(|aside| {
+            let (name, why) = (&aside.name, self.store.why_aside(&aside.name));
+            format!("`{name}` left aside: {why}, and no compare names it")
         });
         aside.chain(degraded).collect()
     }
@@ -324,7 +338,7 @@ impl Reading {
 const PROBED: &str = "a collection is probed before it is read";
 
 /// The table of a namespace that was listed.
-fn table<'t>(tables: &'t [LiveTable], name: &str) -> &'t LiveTable {
+pub(super) fn table<'t>(tables: &'t [LiveTable], name: &str) -> &'t LiveTable {
     let found = tables.iter().find(|table| table.name() == name);
     found.expect("namespaces are made of the tables")
 }
@@ -367,62 +381,6 @@ impl Store {
                 };
                 Ok((None, ranges))
             }
-        }
-    }
-
-    /// Its tables, or its collections of the kinds that are wanted.
-    fn namespaces(&self, wanted: impl Fn(CollectionKind) -> bool) -> Vec<Namespace> {
-        let namespace = |name, format, engine, bytes: Option<u64>, metadata| Namespace {
-            name,
-            format,
-            engine,
-            parts: Vec::new(),
-            stored_bytes: bytes.unwrap_or_default(),
-            seekable: false,
-            metadata,
-        };
-        match self {
-            Store::Mongo(_, collections) => collections
-                .iter()
-                .filter(|c| wanted(c.kind))
-                .map(|c| {
-                    // Indexes and options of a view are those of what it is over.
-                    let metadata = (c.kind != CollectionKind::View).then(|| c.metadata.clone());
-                    namespace(
-                        c.namespace.clone(),
-                        Format::Bson,
-                        Engine::Mongo,
-                        c.bytes,
-                        metadata,
-                    )
-                })
-                .collect(),
-            Store::Cql(_, tables) => tables
-                .iter()
-                .filter(|_| wanted(CollectionKind::Collection))
-                .map(|t| {
-                    namespace(
-                        t.name(),
-                        Format::Native,
-                        Engine::Cassandra,
-                        t.estimated_bytes,
-                        None,
-                    )
-                })
-                .collect(),
-        }
-    }
-
-    fn schemas(&self) -> Vec<Schema> {
-        match self {
-            Store::Mongo(..) => Vec::new(),
-            Store::Cql(_, tables) => tables
-                .iter()
-                .map(|t| Schema {
-                    path: PathBuf::from(format!("the schema of {}", t.name())),
-                    text: t.ddl.clone(),
-                })
-                .collect(),
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod cql;
 mod door;
 mod guard;
 mod limits;
+mod listing;
 mod look;
 pub mod mongo;
 mod page;

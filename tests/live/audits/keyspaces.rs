@@ -5,6 +5,7 @@ use super::tables::side;
 use super::{Ran, audit};
 use crate::support::{self, Keyspace, block_on};
 use std::collections::BTreeSet;
+use std::process::Command;
 
 /// Tables of some rows each.
 fn fill(keyspace: &Keyspace, tables: &[&str], rows: i32) {
@@ -118,4 +119,57 @@ fn tables_are_found_by_globs() {
         "{}",
         ran.said
     );
+}
+
+#[test]
+fn a_table_that_is_not_understood_fails_only_who_names_it() {
+    let Some(cql) = support::cql() else { return };
+    let keyspace = cql.keyspace("foreign");
+    let name = keyspace.name();
+    fill(&keyspace, &["plain"], 5);
+    // Deeper than types are read.
+    let deep = format!("{}int{}", "frozen<list<".repeat(40), ">>".repeat(40));
+    let create = format!("CREATE TABLE {name}.odd (id int PRIMARY KEY, v {deep})");
+    block_on(async {
+        cql.session()
+            .await
+            .unwrap()
+            .query_unpaged(create, ())
+            .await
+            .map(drop)
+    })
+    .unwrap();
+    let sides = [side(cql, "stable", name, ""), side(cql, "candidate", name, "")].concat();
+    let audit = |rest: &str| audit(&format!("{sides}[settle]\ndelay_seconds = 0.1\n{rest}"), &[]);
+    let compare = |table: &str| {
+        audit(&format!(
+            "[[compare]]\nname = \"{table}\"\nstable = \"{name}.{table}\"\ncandidate = \"{name}.{table}\"\n"
+        ))
+    };
+    for ran in [compare("plain"), audit("[namespaces]\nexclude = [\"odd\"]\n")] {
+        assert_eq!(ran.verdict(), "GO", "{}", ran.said);
+    }
+    let problem = format!("read the schema of {name}.odd");
+    for ran in [compare("odd"), audit("[namespaces]\n")] {
+        assert!(
+            ran.code != 0 && ran.said.contains(&problem),
+            "{} {}",
+            ran.code,
+            ran.said
+        );
+    }
+    if cql.login.is_none() {
+        let location = format!("cql://{}/{name}", cql.address);
+        let doctor = Command::new(env!("CARGO_BIN_EXE_assay"))
+            .args(["doctor", &location])
+            .output()
+            .unwrap();
+        let said = String::from_utf8([doctor.stdout, doctor.stderr].concat()).unwrap();
+        let warning = format!("warning  cql://{}/{name}: cannot {problem}", cql.address);
+        assert!(said.contains(&warning), "{said}");
+        assert!(
+            said.contains(&format!("{name}.plain: a table that can be read")),
+            "{said}"
+        );
+    }
 }

@@ -59,7 +59,7 @@ async fn session(keyspace: &Keyspace) -> Session {
 }
 
 async fn table(store: &CqlStore, name: &str) -> LiveTable {
-    let tables = store.tables().await.unwrap();
+    let tables = store.catalog().await.unwrap().tables;
     tables.into_iter().find(|t| t.table.name == name).unwrap()
 }
 

@@ -220,7 +220,7 @@ fn the_catalogue_and_the_probe_say_what_is_there() {
         // A server may have views switched off.
         let has_view = session.query_unpaged(view, ()).await.is_ok();
         let store = connect(&keyspace, &options(cql)).await;
-        let tables = store.tables().await.unwrap();
+        let tables = store.catalog().await.unwrap().tables;
         let names: Vec<&str> = tables.iter().map(|t| t.table.name.as_str()).collect();
         assert_eq!(names[..3], ["base", "hits", "primary"]);
         let view = tables.iter().find(|t| t.table.name == "seen");

@@ -58,7 +58,10 @@ fn failures_say_what_they_are() {
 
         let nowhere = format!("cql://{}/no_such_keyspace", keyspace.cql().address);
         let store = CqlStore::connect(&nowhere, &quick).await.unwrap();
-        assert!(matches!(store.tables().await, Err(SourceError::Namespace { .. })));
+        assert!(matches!(
+            store.catalog().await,
+            Err(SourceError::Namespace { .. })
+        ));
 
         let session = session(&keyspace).await;
         run(&session, "CREATE TABLE t (id int PRIMARY KEY)").await;

@@ -2,6 +2,7 @@
 
 use super::CqlStore;
 use super::ddl::{self, ColumnRow};
+use super::made::made_for;
 use crate::model::{CqlType, Schema, Table};
 use crate::source::{Failure, SourceError};
 use futures_util::future::{join, try_join5};
@@ -25,8 +26,19 @@ pub struct LiveTable {
     pub ddl: String,
     /// What kind of table it is.
     pub kind: TableKind,
+    /// What ScyllaDB keeps in it, if it has made it itself.
+    pub made_for: Option<String>,
     /// About how many bytes of one replica it takes; unknown until the server has counted, minutes after it was written.
     pub estimated_bytes: Option<u64>,
+}
+
+/// What there is to read.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    /// Tables and materialised views, in the order of their names.
+    pub tables: Vec<LiveTable>,
+    /// The names of tables whose schema is not understood, and why.
+    pub not_understood: Vec<(String, SourceError)>,
 }
 
 impl LiveTable {
@@ -65,12 +77,11 @@ pub(super) fn quoted(name: &str) -> String {
 type Named<T> = BTreeMap<(String, String), T>;
 
 impl CqlStore {
-    /// The tables and materialised views of the keyspace that the location names, else of all keyspaces but the server's
-    /// own, in the order of their names.
+    /// The tables and materialised views of the keyspace that the location names, else of all keyspaces but the server's own.
     ///
     /// # Errors
-    /// A keyspace that does not exist, a schema that is not understood, or a server that refuses or fails for good.
-    pub async fn tables(&self) -> Result<Vec<LiveTable>, SourceError> {
+    /// A keyspace that does not exist, or a server that refuses or fails for good.
+    pub async fn catalog(&self) -> Result<Catalog, SourceError> {
         let keyspaces = self.keyspaces().await?;
         if let Some(name) = self.keyspace.as_ref().filter(|name| !keyspaces.contains(name)) {
             return Err(SourceError::Namespace {
@@ -80,61 +91,74 @@ impl CqlStore {
                 advice: format!("there are: {}", keyspaces.join(", ")),
             });
         }
-        let asked = try_join5(
+        let (catalog, sizes) = join(self.listed_tables(&keyspaces), self.sizes()).await;
+        let mut catalog = catalog?;
+        // Somebody may have made or dropped a type or a table between one question and the next.
+        if !catalog.not_understood.is_empty() {
+            catalog = self.listed_tables(&keyspaces).await?;
+        }
+        for table in &mut catalog.tables {
+            let key = (table.table.keyspace.clone(), table.table.name.clone());
+            table.estimated_bytes = sizes.as_ref().and_then(|sizes| sizes.get(&key).copied());
+        }
+        Ok(catalog)
+    }
+
+    /// The tables and views of some keyspaces; nothing is known of their sizes.
+    async fn listed_tables(&self, keyspaces: &[String]) -> Result<Catalog, SourceError> {
+        let (types, views, mut columns_of, options, indexes) = try_join5(
             self.types(),
             self.views(),
             self.columns(),
             self.options(),
             self.indexes(),
-        );
-        let (asked, sizes) = join(asked, self.sizes()).await;
-        let (types, views, columns, options, indexes) = asked?;
-        let mut tables = Vec::new();
-        for ((keyspace, name), mut columns) in columns {
-            if !keyspaces.contains(&keyspace) {
-                continue;
-            }
-            let key = (keyspace, name);
-            let kind = match views.get(&key) {
-                Some(base) => TableKind::View(base.clone()),
-                None => TableKind::Table,
-            };
-            let estimated_bytes = sizes.as_ref().and_then(|sizes| sizes.get(&key).copied());
-            let types = types.get(&key.0).map_or("", String::as_str);
+        )
+        .await?;
+        columns_of.retain(|(keyspace, _), _| keyspaces.contains(keyspace));
+        let indexes_of = |key: &(String, String)| indexes.get(key).map_or(&[][..], Vec::as_slice);
+        let mut catalog = Catalog::default();
+        for (key, columns) in &columns_of {
+            let (keyspace, name) = key;
+            let beside = |name: &str| (keyspace.clone(), name.to_owned());
+            let base = views.get(key);
+            let types = types.get(keyspace).map_or("", String::as_str);
             let more = ddl::More {
-                options: options.get(&key).copied(),
-                indexes: indexes.get(&key).map_or(&[], Vec::as_slice),
+                options: options.get(key).copied(),
+                indexes: indexes_of(key),
             };
-            tables.push(self.table(types, &key, &mut columns, &more, kind, estimated_bytes)?);
+            let ddl = format!("{types}{}", ddl::table(keyspace, name, columns.clone(), &more));
+            match self.understood(key, &ddl) {
+                Err(error) => catalog.not_understood.push((format!("{keyspace}.{name}"), error)),
+                Ok(table) => catalog.tables.push(LiveTable {
+                    table,
+                    ddl,
+                    kind: base.map_or(TableKind::Table, |base| TableKind::View(base.clone())),
+                    made_for: self
+                        .scylla
+                        .then(|| {
+                            let base = base.map(|base| (base.as_str(), indexes_of(&beside(base))));
+                            made_for(name, columns, base, |name| columns_of.contains_key(&beside(name)))
+                        })
+                        .flatten(),
+                    estimated_bytes: None,
+                }),
+            }
         }
-        Ok(tables)
+        Ok(catalog)
     }
 
-    fn table(
-        &self,
-        types: &str,
-        (keyspace, name): &(String, String),
-        columns: &mut Vec<ColumnRow>,
-        more: &ddl::More<'_>,
-        kind: TableKind,
-        estimated_bytes: Option<u64>,
-    ) -> Result<LiveTable, SourceError> {
-        let ddl = format!("{types}{}", ddl::table(keyspace, name, columns, more));
-        let not_understood = |problem: String| {
-            self.failed(
-                format!("read the schema of {keyspace}.{name}"),
-                problem,
-                Failure::Refused,
-            )
+    /// A table as its DDL says it is.
+    fn understood(&self, (keyspace, name): &(String, String), ddl: &str) -> Result<Table, SourceError> {
+        let not_understood = |problem| SourceError::Server {
+            location: self.location.clone(),
+            action: format!("read the schema of {keyspace}.{name}"),
+            problem,
+            advice: "leave the table out, or export it and compare the files".to_owned(),
+            failure: Failure::Refused,
         };
-        let schema = Schema::parse(&ddl).map_err(|e| not_understood(e.to_string()))?;
+        let schema = Schema::parse(ddl).map_err(|e| not_understood(e.to_string()))?;
         let table = schema.table(Some(keyspace), name).cloned();
-        Ok(LiveTable {
-            table: table.ok_or_else(|| not_understood("the table is not in its own schema".into()))?,
-            ddl,
-            kind,
-            estimated_bytes,
-        })
+        table.ok_or_else(|| not_understood("the table is not in its own schema".into()))
     }
 
     /// The keyspaces in question.

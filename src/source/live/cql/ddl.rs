@@ -57,7 +57,7 @@ pub(super) fn user_type(keyspace: &str, name: &str, fields: &[(String, String)])
 }
 
 /// `CREATE TABLE`. A materialised view is written as the table that it is to its readers.
-pub(super) fn table(keyspace: &str, name: &str, columns: &mut Vec<ColumnRow>, more: &More<'_>) -> String {
+pub(super) fn table(keyspace: &str, name: &str, mut columns: Vec<ColumnRow>, more: &More<'_>) -> String {
     // What compact storage shows of a table without values.
     columns.retain(|c| c.ty != "empty");
     columns.sort_by(|a, b| a.rank().cmp(&b.rank()));
@@ -214,7 +214,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        let mut columns = vec![
+        let columns = vec![
             column("v", "regular", -1, "frozen<\"Pl ace\">"),
             column("primary", "regular", -1, "map<text, frozen<list<int>>>"),
             column("", "regular", -1, "empty"),
@@ -241,7 +241,7 @@ mod tests {
             options: Some((60, 5)),
             indexes: &indexes,
         };
-        let text = format!("{ty}\n{}", table("k", "T", &mut columns, &more));
+        let text = format!("{ty}\n{}", table("k", "T", columns, &more));
         let schema = Schema::parse(&text).unwrap_or_else(|e| panic!("{e:?}\n{text}"));
         let table = schema.table(Some("k"), "T").unwrap();
         let names: Vec<&str> = table.columns.iter().map(|c| c.name.as_str()).collect();

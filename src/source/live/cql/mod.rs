@@ -8,6 +8,7 @@ mod ages;
 mod catalog;
 mod ddl;
 mod failure;
+mod made;
 mod options;
 mod points;
 mod probe;
@@ -22,7 +23,7 @@ mod tls;
 mod token;
 
 pub use ages::{Age, Ages};
-pub use catalog::{LiveTable, TableKind};
+pub use catalog::{Catalog, LiveTable, TableKind};
 pub use options::{CqlOptions, Tls};
 pub use points::point_reads;
 pub use probe::{Clock, CqlProbe};
@@ -222,7 +223,7 @@ mod tests {
         spawned(store.read(table, &Range::default(), governor, out));
         spawned(store.points(table, &[], governor));
         spawned(store.ranges(table, 1));
-        spawned(store.tables());
+        spawned(store.catalog());
         spawned(store.probe());
         spawned(CqlStore::connect("", &store.options));
     }

@@ -69,7 +69,7 @@ impl CqlStore {
         let (release_version, cql_version, partitioner) = rows.pop().unwrap_or_default();
         let cluster = self.session.get_cluster_state();
         let nodes = cluster.get_nodes_info();
-        let tables = self.tables().await?;
+        let tables = self.catalog().await?.tables;
         Ok(CqlProbe {
             release_version,
             cql_version,
