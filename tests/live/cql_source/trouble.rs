@@ -242,7 +242,11 @@ fn a_node_that_dies_costs_no_row() {
 
 #[test]
 fn a_connection_that_is_cut_costs_no_row() {
-    let Some(cql) = support::cql() else { return };
+    // Behind the proxy there has to be one address, and nothing but it.
+    let Some(node) = support::PrivateNode::start("AllowAll") else {
+        return;
+    };
+    let cql = node.cql();
     let keyspace = cql.keyspace("cut");
     let proxy = Proxy::start(cql.address.parse().expect("a local server"));
     block_on(async {
