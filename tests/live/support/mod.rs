@@ -28,7 +28,7 @@ pub use cluster::cluster;
 pub use cql::{Cql, Keyspace, PrivateNode, cql};
 pub use mongo::{Database, Mongo, PrivateMongo, WRITES, asked, mongodb, mongodb_2, uri};
 pub use proxy::{Mode, Proxy};
-pub use toolchain::Kind;
+pub use toolchain::{Kind, say};
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
