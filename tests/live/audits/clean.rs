@@ -126,7 +126,8 @@ fn indexes_of_live_collections_are_compared() {
 #[test]
 fn tables_of_live_keyspaces_are_compared() {
     let Some(cql) = support::cql() else { return };
-    let (one, two) = (cql.keyspace("meta"), cql.keyspace("meta"));
+    let keyspace = || cql.keyspace_without_tablets("meta");
+    let (one, two) = (keyspace(), keyspace());
     let execute = |statement: String| {
         block_on(async {
             let session = cql.session().await.unwrap();
@@ -155,7 +156,14 @@ fn tables_of_live_keyspaces_are_compared() {
         "{}",
         ran.said
     );
-    execute(format!("CREATE INDEX by_v ON {}.t (v)", one.name()));
+    let index = format!("CREATE INDEX by_v ON {}.t (v)", one.name());
+    let has_index = block_on(async {
+        let session = cql.session().await.unwrap();
+        session.query_unpaged(index, ()).await.is_ok()
+    });
+    if !has_index {
+        support::say("live: not exercised, since the server refuses them: indexes");
+    }
     execute(format!(
         "ALTER TABLE {}.t WITH default_time_to_live = 3600",
         two.name()
@@ -163,5 +171,6 @@ fn tables_of_live_keyspaces_are_compared() {
     let ran = audit(&config, &[]);
     assert_eq!(ran.verdict(), "NO_GO", "{}", ran.said);
     let expected = ["index on v", "option default_time_to_live"].map(|what| (what.to_owned(), true));
+    let expected = &expected[usize::from(!has_index)..];
     assert_eq!(metadata(&ran), expected);
 }

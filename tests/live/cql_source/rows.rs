@@ -205,38 +205,53 @@ fn rows_are_found_by_keys_of_every_type() {
 #[test]
 fn the_catalogue_and_the_probe_say_what_is_there() {
     let Some(cql) = support::cql() else { return };
-    let keyspace = cql.keyspace("catalogue");
+    let keyspace = cql.keyspace_without_tablets("catalogue");
     block_on(async {
         let session = session(&keyspace).await;
-        run(
-            &session,
-            "CREATE TABLE hits (page text, n counter, PRIMARY KEY (page))",
-        )
-        .await;
-        run(&session, "UPDATE hits SET n = n + 3 WHERE page = 'a'").await;
+        let hits = "CREATE TABLE hits (page text, n counter, PRIMARY KEY (page))";
+        let has_counters = session.query_unpaged(hits, ()).await.is_ok();
+        if has_counters {
+            run(&session, "UPDATE hits SET n = n + 3 WHERE page = 'a'").await;
+        } else {
+            support::say("live: not exercised, since the server refuses them: counters");
+        }
         run(&session, "CREATE TABLE \"primary\" (\"static\" int, \"Key\" text, \"token\" int static, PRIMARY KEY (\"static\", \"Key\"))").await;
         let view = "CREATE MATERIALIZED VIEW seen AS SELECT * FROM base WHERE v IS NOT NULL AND id IS NOT NULL PRIMARY KEY (v, id)";
         run(&session, "CREATE TABLE base (id int PRIMARY KEY, v int)").await;
         // A server may have views switched off.
         let has_view = session.query_unpaged(view, ()).await.is_ok();
+        if !has_view {
+            support::say("live: not exercised, since the server refuses them: materialised views");
+        }
         let store = connect(&keyspace, &options(cql)).await;
         let tables = store.catalog().await.unwrap().tables;
         let names: Vec<&str> = tables.iter().map(|t| t.table.name.as_str()).collect();
-        assert_eq!(names[..3], ["base", "hits", "primary"]);
-        let view = tables.iter().find(|t| t.table.name == "seen");
+        let made = [
+            ("base", true),
+            ("hits", has_counters),
+            ("primary", true),
+            ("seen", has_view),
+        ];
+        let made = made.into_iter().filter_map(|(name, made)| made.then_some(name));
+        assert_eq!(names, made.collect::<Vec<_>>());
+        let named = |name: &str| tables.iter().find(|t| t.table.name == name);
+        let view = named("seen");
         assert_eq!(
             view.map(|t| t.kind.clone()),
             has_view.then(|| TableKind::View("base".into()))
         );
-        let odd = &tables[2].table;
+        let primary = named("primary").unwrap();
+        let odd = &primary.table;
         assert_eq!(
             odd.columns.iter().map(|c| c.name.as_str()).collect::<Vec<_>>(),
             ["static", "Key", "token"]
         );
-        assert!(odd.columns[2].is_static && tables[2].ddl.contains("\"primary\""));
-        let rows = read_all(&store, &tables[1], 1).await;
-        let three = Value::Number(Number::int(3, NumberType::Int64));
-        assert_eq!(cells(&tables[1], &rows[0])["n"], canonical(Raw::Tree(&three)));
+        assert!(odd.columns[2].is_static && primary.ddl.contains("\"primary\""));
+        if let Some(hits) = named("hits") {
+            let rows = read_all(&store, hits, 1).await;
+            let three = Value::Number(Number::int(3, NumberType::Int64));
+            assert_eq!(cells(hits, &rows[0])["n"], canonical(Raw::Tree(&three)));
+        }
 
         let probe = store.probe().await.unwrap();
         assert!(

@@ -95,16 +95,33 @@ impl Cql {
 
     /// A keyspace that nobody else uses; its name begins with `purpose`.
     pub fn keyspace(&self, purpose: &str) -> Keyspace {
+        self.keyspace_with(purpose, &[""])
+    }
+
+    /// The same without tablets where the server has some and can do without: tables with tablets have no counters and no
+    /// indexes in some versions of ScyllaDB.
+    pub fn keyspace_without_tablets(&self, purpose: &str) -> Keyspace {
+        self.keyspace_with(purpose, &[" AND tablets = {'enabled': false}", ""])
+    }
+
+    /// With the first of some options that the server takes.
+    fn keyspace_with(&self, purpose: &str, options: &[&str]) -> Keyspace {
         let name = format!("{purpose}_{}", workspace::suffix());
-        let statement = format!(
-            "CREATE KEYSPACE {name} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': {}}}",
-            self.replication
-        );
-        block_on(self.execute(&statement)).unwrap_or_else(|e| panic!("{statement}: {e}"));
-        Keyspace {
-            cql: self.clone(),
-            name,
+        let mut refused = String::new();
+        for option in options {
+            let statement = format!(
+                "CREATE KEYSPACE {name} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': {}}}{option}",
+                self.replication
+            );
+            match block_on(self.execute(&statement)) {
+                Ok(()) => {
+                    let cql = self.clone();
+                    return Keyspace { cql, name };
+                }
+                Err(why) => refused = format!("{statement}: {why}"),
+            }
         }
+        panic!("{refused}");
     }
 
     async fn execute(&self, statement: &str) -> Result<(), String> {
