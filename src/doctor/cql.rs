@@ -42,7 +42,8 @@ pub(super) fn findings(side: Side, probe: &CqlProbe, tables: &[LiveTable]) -> Ve
     }
     if connected < known {
         let message = format!(
-            "{} of {known} nodes are not reached from here: what the others have no replicas enough of cannot be read",
+            "{} of {known} nodes are not reached from here: what the others have no replicas enough of cannot be read, \
+             and their clocks were not looked at",
             known - connected
         );
         findings.push(Finding::warning(About::Server, side, message));

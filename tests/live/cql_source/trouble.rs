@@ -9,7 +9,7 @@ use scylla::routing::Token;
 use scylla::statement::Consistency;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing::instrument::WithSubscriber;
 
 /// Patience for some milliseconds.
@@ -237,6 +237,11 @@ fn a_node_that_dies_costs_no_row() {
         let error = read(&all, &table, &rest[0]).await.unwrap_err();
         assert_eq!(failure(&error), Some(Failure::Overload), "{error}");
         assert!(error.to_string().contains("read the tokens after"), "{error}");
+        // Nobody waits for it who asks every node something.
+        let begun = Instant::now();
+        let probe = quorum.probe().await.unwrap();
+        assert_eq!((probe.nodes, probe.clocks.len()), ((3, 2), 2));
+        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
     });
 }
 

@@ -3,6 +3,7 @@
 use super::CqlStore;
 use super::ddl::{self, ColumnRow};
 use super::made::made_for;
+use super::system::literal;
 use crate::model::{CqlType, Schema, Table};
 use crate::source::{Failure, SourceError};
 use futures_util::future::{join, try_join5};
@@ -241,14 +242,23 @@ impl CqlStore {
             .collect())
     }
 
-    /// Bytes of one replica of each table: every node knows of the ranges that it is the first to own. None where a node
-    /// does not say.
+    /// Bytes of one replica of each table: every node knows of the ranges that it is the first to own. Nodes that are not
+    /// asked, or do not say, are taken to hold as much as the others. None where no node says.
     async fn sizes(&self) -> Option<Named<u64>> {
         type Row = (String, String, i64, i64);
-        let text = "SELECT keyspace_name, table_name, mean_partition_size, partitions_count FROM system.size_estimates";
-        let mut sizes: Named<u64> = BTreeMap::new();
-        for node in self.session.get_cluster_state().get_nodes_info() {
-            let rows: Vec<Row> = self.system_of(text, node).await.ok()?;
+        let of_keyspace = match &self.keyspace {
+            Some(name) => format!(" WHERE keyspace_name = {}", literal(name)),
+            None => String::new(),
+        };
+        let text = format!(
+            "SELECT keyspace_name, table_name, mean_partition_size, partitions_count FROM system.size_estimates{of_keyspace}"
+        );
+        let (mut sizes, mut told): (Named<u64>, u64) = (BTreeMap::new(), 0);
+        for node in self.reached() {
+            let Some(rows) = self.system_of::<Row>(&text, &node).await else {
+                continue;
+            };
+            told += 1;
             for (keyspace, table, mean, count) in rows {
                 let bytes = u64::try_from(mean)
                     .ok()?
@@ -257,6 +267,10 @@ impl CqlStore {
                 *size = size.saturating_add(bytes);
             }
         }
-        Some(sizes)
+        let nodes = self.session.get_cluster_state().get_nodes_info().len() as u64;
+        for size in sizes.values_mut() {
+            *size = size.saturating_mul(nodes).checked_div(told)?;
+        }
+        (told > 0).then_some(sizes)
     }
 }

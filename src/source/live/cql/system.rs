@@ -30,31 +30,46 @@ impl CqlStore {
     where
         R: for<'f, 'm> DeserializeRow<'f, 'm>,
     {
-        self.rows(&own(text)).await
+        let (statement, mut rows) = (own(text), Vec::new());
+        let mut state = Some(PagingState::start());
+        while let Some(from) = state {
+            let (page, next) = self.ask(&statement, from).await?;
+            rows.extend(self.typed_rows(page)?);
+            state = next;
+        }
+        Ok(rows)
     }
 
-    /// The same, as one node tells it.
-    pub(super) async fn system_of<R>(&self, text: &str, node: &Arc<Node>) -> Result<Vec<R>, SourceError>
+    /// The same, as one node tells it, which is asked once. None if it does not answer, or refuses.
+    pub(super) async fn system_of<R>(&self, text: &str, node: &Arc<Node>) -> Option<Vec<R>>
     where
         R: for<'f, 'm> DeserializeRow<'f, 'm>,
     {
         let mut statement = own(text);
         let target = SingleTargetLoadBalancingPolicy::new(NodeIdentifier::Node(node.clone()), None);
         statement.set_load_balancing_policy(Some(target));
-        self.rows(&statement).await
-    }
-
-    async fn rows<R>(&self, statement: &Statement) -> Result<Vec<R>, SourceError>
-    where
-        R: for<'f, 'm> DeserializeRow<'f, 'm>,
-    {
         let (mut rows, mut state) = (Vec::new(), Some(PagingState::start()));
         while let Some(from) = state {
-            let (page, next) = self.ask(statement, from).await?;
-            rows.extend(self.typed_rows(page)?);
-            state = next;
+            let page = self.session.query_single_page(statement.clone(), (), from);
+            let (page, next) = page.await.ok()?;
+            rows.extend(self.typed_rows(page).ok()?);
+            state = following(next);
         }
-        Ok(rows)
+        Some(rows)
+    }
+
+    /// The nodes that there is a connection to, of the datacentre that is named, if one is.
+    pub(super) fn reached(&self) -> Vec<Arc<Node>> {
+        let cluster = self.session.get_cluster_state();
+        let nodes = cluster.get_nodes_info().iter();
+        let near = |node: &&Arc<Node>| {
+            self.datacenter.is_none() || node.datacenter.as_deref() == self.datacenter.as_deref()
+        };
+        nodes
+            .filter(|node| node.is_connected())
+            .filter(near)
+            .cloned()
+            .collect()
     }
 
     /// A page of the answer to a statement, asked again where that may help.
