@@ -1,5 +1,6 @@
 //! One page of one statement: prepared once, repeated when that may help, taken over as raw cells.
 
+use super::failure::Meaning;
 use super::{CqlStore, failure};
 use crate::canon::native::put_cell;
 use crate::source::live::{Failures, Governor, Page, Refusal};
@@ -31,8 +32,8 @@ impl CqlStore {
                 Ok(prepared) => break prepared,
                 Err(error) => error,
             };
-            let kind = failure::of_prepare(&error);
-            self.pause(&mut tried, kind, asked, &error).await?;
+            let meaning = failure::of_prepare(&error);
+            self.pause(&mut tried, meaning, asked, &error).await?;
         };
         prepared.set_page_size(self.options.page_rows.max(1));
         prepared.set_consistency(self.options.consistency);
@@ -71,13 +72,13 @@ impl CqlStore {
                 }
                 Err(error) => error,
             };
-            let kind = failure::of_request(&error);
-            if kind == Failure::Overload {
+            let meaning = failure::of_request(&error);
+            if meaning.kind == Failure::Overload {
                 permit.overloaded();
             } else {
                 drop(permit);
             }
-            self.pause(&mut tried, kind, asked, &error).await?;
+            self.pause(&mut tried, meaning, asked, &error).await?;
         }
     }
 
@@ -96,17 +97,16 @@ impl CqlStore {
     pub(super) async fn pause(
         &self,
         tried: &mut Failures,
-        kind: Failure,
+        meaning: Meaning,
         asked: Asked<'_>,
         error: &(dyn std::error::Error + Send + Sync),
     ) -> Result<(), SourceError> {
-        let again = matches!(kind, Failure::Overload | Failure::Network);
-        if !again || !self.options.retry.wait(tried).await {
+        if !meaning.again || !self.options.retry.wait(tried).await {
             let times = match tried.before {
                 0 => String::new(),
                 n => format!(" (tried {} times)", n + 1),
             };
-            return Err(self.failed(asked(), format!("{error}{times}"), kind));
+            return Err(self.failed(asked(), format!("{error}{times}"), meaning.kind));
         }
         tracing::debug!(location = %self.location, attempt = tried.before, "{}: {error}; trying again", asked());
         Ok(())
