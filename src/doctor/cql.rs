@@ -103,7 +103,7 @@ pub(super) fn rights(
     keyspaces: &[String],
     all: bool,
 ) -> Finding {
-    let commands = role(keyspaces, probe.scylla);
+    let commands = role(keyspaces, probe.tablets);
     if !all {
         let message =
             "not everything that is to be read can be; a role that can read it, and only read, is made by";
@@ -144,8 +144,8 @@ pub(super) fn rights(
 
 /// What makes a role that can do all an audit needs. The schema and the nodes can be read by every role; estimates of size,
 /// and ScyllaDB's tablets, by those that may.
-pub(super) fn role(keyspaces: &[String], scylla: bool) -> Vec<String> {
-    let own: &[&str] = match scylla {
+pub(super) fn role(keyspaces: &[String], tablets: bool) -> Vec<String> {
+    let own: &[&str] = match tablets {
         true => &["system.size_estimates", "system.tablets"],
         false => &["system.size_estimates"],
     };
@@ -211,6 +211,7 @@ mod tests {
             release_version: "5.0.4".to_owned(),
             cql_version: "3.4.7".to_owned(),
             scylla: false,
+            tablets: false,
             partitioner: "org.apache.cassandra.dht.Murmur3Partitioner".to_owned(),
             datacenters: vec!["dc1".to_owned()],
             nodes: (3, 3),

@@ -9,6 +9,10 @@ use std::collections::BTreeMap;
 
 /// What the consistency asked for means for every keyspace that is read.
 pub(super) fn findings(side: Side, probe: &CqlProbe) -> Vec<Finding> {
+    if probe.scylla && probe.consistency == Consistency::EachQuorum {
+        let message = "ScyllaDB reads nothing at EACH_QUORUM, which it has for writes only; ask for another `consistency`";
+        return vec![Finding::hinders(About::Namespace, side, message, Exit::Hold)];
+    }
     let read = probe.replication.iter();
     read.filter_map(|(keyspace, options)| finding(side, probe, keyspace, options))
         .collect()
@@ -103,12 +107,13 @@ mod tests {
     use super::super::finding::Weight;
     use super::*;
 
-    fn weight(consistency: Consistency, options: &[(&str, &str)], nodes: (usize, usize)) -> Option<Weight> {
+    fn probe(consistency: Consistency, options: &[(&str, &str)], nodes: (usize, usize)) -> CqlProbe {
         let options = options.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
-        let probe = CqlProbe {
+        CqlProbe {
             release_version: String::new(),
             cql_version: String::new(),
             scylla: false,
+            tablets: false,
             partitioner: String::new(),
             datacenters: vec!["dc1".to_owned()],
             nodes,
@@ -117,7 +122,11 @@ mod tests {
             unreadable: Vec::new(),
             consistency,
             datacenter: None,
-        };
+        }
+    }
+
+    fn weight(consistency: Consistency, options: &[(&str, &str)], nodes: (usize, usize)) -> Option<Weight> {
+        let probe = probe(consistency, options, nodes);
         findings(Side::Stable, &probe).first().map(|f| f.weight)
     }
 
@@ -151,6 +160,18 @@ mod tests {
         assert_eq!(
             weight(Consistency::All, &[("class", "LocalStrategy")], whole),
             None
+        );
+    }
+
+    #[test]
+    fn scylladb_reads_nothing_at_each_quorum() {
+        let both = [("class", "NetworkTopologyStrategy"), ("dc1", "3"), ("dc2", "3")];
+        let mut scylla = probe(Consistency::EachQuorum, &both, (6, 6));
+        scylla.scylla = true;
+        let found = findings(Side::Stable, &scylla);
+        assert_eq!(
+            found.iter().map(|f| f.weight).collect::<Vec<_>>(),
+            [Weight::Hinders]
         );
     }
 }

@@ -21,6 +21,8 @@ pub struct CqlProbe {
     pub cql_version: String,
     /// Whether it is ScyllaDB.
     pub scylla: bool,
+    /// Whether it has a table of tablets.
+    pub tablets: bool,
     /// The partitioner.
     pub partitioner: String,
     /// The names of the datacentres.
@@ -74,6 +76,7 @@ impl CqlStore {
             release_version,
             cql_version,
             scylla: self.scylla,
+            tablets: self.scylla && self.has_tablets().await?,
             partitioner,
             datacenters: self.datacenters().into_iter().collect(),
             nodes: (nodes.len(), nodes.iter().filter(|n| n.is_connected()).count()),
@@ -83,6 +86,12 @@ impl CqlStore {
             consistency: self.options.consistency,
             datacenter: self.options.datacenter.clone(),
         })
+    }
+
+    async fn has_tablets(&self) -> Result<bool, SourceError> {
+        let text = "SELECT table_name FROM system_schema.tables WHERE keyspace_name = 'system' AND table_name = 'tablets'";
+        let rows: Vec<(String,)> = self.system(text).await?;
+        Ok(!rows.is_empty())
     }
 
     /// Refuses clusters whose tokens have another order.
