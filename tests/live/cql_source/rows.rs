@@ -203,6 +203,33 @@ fn rows_are_found_by_keys_of_every_type() {
 }
 
 #[test]
+fn what_compact_storage_hides_is_not_read() {
+    let Some(cql) = support::cql() else { return };
+    let keyspace = cql.keyspace("compact");
+    block_on(async {
+        let session = session(&keyspace).await;
+        let create = "CREATE TABLE t (id int PRIMARY KEY, a int, b text) WITH COMPACT STORAGE";
+        if session.query_unpaged(create, ()).await.is_err() {
+            support::say("live: not exercised, since the server refuses it: compact storage");
+            return;
+        }
+        run(&session, "INSERT INTO t (id, a, b) VALUES (1, 2, 'x')").await;
+        let store = connect(&keyspace, &options(cql)).await;
+        let table = table(&store, "t").await;
+        let rows = read_all(&store, &table, 1).await;
+        assert_eq!(rows.len(), 1);
+        let names: Vec<String> = cells(&table, &rows[0]).into_keys().collect();
+        assert_eq!(names, ["a", "b", "id"]);
+        let governor = Governor::new(Limits::default());
+        let found = store
+            .points(&table, &[key(&[("id", int(1))])], &governor)
+            .await
+            .unwrap();
+        assert_eq!(records(&found), rows);
+    });
+}
+
+#[test]
 fn the_catalogue_and_the_probe_say_what_is_there() {
     let Some(cql) = support::cql() else { return };
     let keyspace = cql.keyspace_without_tablets("catalogue");

@@ -7,7 +7,7 @@ use super::system::literal;
 use crate::model::{CqlType, Schema, Table};
 use crate::source::{Failure, SourceError};
 use futures_util::future::{join, try_join5};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What kind of table it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,6 +75,15 @@ pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
+/// What a table is made with.
+#[derive(Clone, Copy, Debug, Default)]
+struct Options {
+    /// Seconds after which rows expire by default, and those for which deletions are remembered.
+    times: Option<(i32, i32)>,
+    /// See [`ddl::is_static_compact`].
+    static_compact: bool,
+}
+
 type Named<T> = BTreeMap<(String, String), T>;
 
 impl CqlStore {
@@ -123,9 +132,11 @@ impl CqlStore {
             let beside = |name: &str| (keyspace.clone(), name.to_owned());
             let base = views.get(key);
             let types = types.get(keyspace).map_or("", String::as_str);
+            let options = options.get(key).copied().unwrap_or_default();
             let more = ddl::More {
-                options: options.get(key).copied(),
+                options: options.times,
                 indexes: indexes_of(key),
+                static_compact: options.static_compact,
             };
             let ddl = format!("{types}{}", ddl::table(keyspace, name, columns.clone(), &more));
             match self.understood(key, &ddl) {
@@ -207,13 +218,19 @@ impl CqlStore {
         Ok(columns)
     }
 
-    /// Seconds after which rows expire by default, and those for which deletions are remembered. Views have none of their own.
-    async fn options(&self) -> Result<Named<(i32, i32)>, SourceError> {
-        type Row = (String, String, Option<i32>, Option<i32>);
-        let text = "SELECT keyspace_name, table_name, default_time_to_live, gc_grace_seconds FROM system_schema.tables";
+    /// What tables are made with. Views have no options of their own.
+    async fn options(&self) -> Result<Named<Options>, SourceError> {
+        type Row = (String, String, Option<i32>, Option<i32>, Option<BTreeSet<String>>);
+        let text = "SELECT keyspace_name, table_name, default_time_to_live, gc_grace_seconds, flags FROM system_schema.tables";
         let rows = self.system::<Row>(text).await?.into_iter();
         Ok(rows
-            .filter_map(|(keyspace, table, ttl, grace)| Some(((keyspace, table), (ttl?, grace?))))
+            .map(|(keyspace, table, ttl, grace, flags)| {
+                let options = Options {
+                    times: ttl.zip(grace),
+                    static_compact: flags.is_some_and(|flags| ddl::is_static_compact(&flags)),
+                };
+                ((keyspace, table), options)
+            })
             .collect())
     }
 

@@ -2,7 +2,7 @@
 
 use super::catalog::quoted;
 use super::system::literal;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 /// A row of `system_schema.columns`.
@@ -29,6 +29,16 @@ pub(super) struct More<'a> {
     pub options: Option<(i32, i32)>,
     /// Its secondary indexes.
     pub indexes: &'a [IndexRow],
+    /// Whether it is one of [`is_static_compact`].
+    pub static_compact: bool,
+}
+
+/// Whether a table was made with compact storage and without clustering columns, by its flags in `system_schema.tables`.
+/// It is kept as a table of static columns, beside a clustering column and a value that nobody can ask for.
+pub(super) fn is_static_compact(flags: &BTreeSet<String>) -> bool {
+    ["compound", "dense", "super"]
+        .iter()
+        .all(|flag| !flags.contains(*flag))
 }
 
 impl ColumnRow {
@@ -60,6 +70,11 @@ pub(super) fn user_type(keyspace: &str, name: &str, fields: &[(String, String)])
 pub(super) fn table(keyspace: &str, name: &str, mut columns: Vec<ColumnRow>, more: &More<'_>) -> String {
     // What compact storage shows of a table without values.
     columns.retain(|c| c.ty != "empty");
+    if more.static_compact {
+        columns.retain(|c| c.kind == "partition_key" || c.kind == "static");
+        let real = columns.iter_mut().filter(|c| c.kind == "static");
+        real.for_each(|c| c.kind = "regular".to_owned());
+    }
     columns.sort_by(|a, b| a.rank().cmp(&b.rank()));
     let mut text = format!("CREATE TABLE {}.{} (\n", name_of(keyspace), name_of(name));
     for column in columns.iter() {
@@ -240,6 +255,7 @@ mod tests {
         let more = More {
             options: Some((60, 5)),
             indexes: &indexes,
+            static_compact: false,
         };
         let text = format!("{ty}\n{}", table("k", "T", columns, &more));
         let schema = Schema::parse(&text).unwrap_or_else(|e| panic!("{e:?}\n{text}"));
@@ -271,5 +287,29 @@ mod tests {
             ]
         );
         assert!(table.column("static").unwrap().is_static && !table.column("v").unwrap().is_static);
+    }
+
+    #[test]
+    fn what_compact_storage_hides_is_not_shown() {
+        let flags = |flags: &[&str]| flags.iter().map(|flag| (*flag).to_owned()).collect();
+        assert!(is_static_compact(&flags(&[])) && is_static_compact(&flags(&["counter"])));
+        for other in ["compound", "dense", "super"] {
+            assert!(!is_static_compact(&flags(&[other])), "{other}");
+        }
+        let columns = vec![
+            column("b", "static", -1, "text"),
+            column("column1", "clustering", 0, "text"),
+            column("a", "static", -1, "int"),
+            column("id", "partition_key", 0, "int"),
+            column("value", "regular", -1, "blob"),
+        ];
+        let more = More {
+            static_compact: true,
+            ..More::default()
+        };
+        let text = table("k", "t", columns, &more);
+        let expected =
+            "CREATE TABLE k.t (\n    id int,\n    a int,\n    b text,\n    PRIMARY KEY ((id))\n);\n";
+        assert_eq!(text, expected);
     }
 }
