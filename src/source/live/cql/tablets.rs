@@ -96,6 +96,8 @@ impl CqlStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use scylla::deserialize::row::DeserializeRow;
+    use scylla::frame::response::result::{CollectionType, ColumnSpec, ColumnType, NativeType, TableSpec};
 
     fn row(last: Option<i64>, hosts: &[&str]) -> Row {
         let hosts = hosts.iter().map(|host| {
@@ -128,5 +130,19 @@ mod tests {
     fn a_table_without_tablets_of_its_own_has_none() {
         assert_eq!(Tablets::of(Vec::new()), None);
         assert_eq!(Tablets::of(vec![(None, None)]), None);
+    }
+
+    #[test]
+    fn rows_are_taken_in_the_types_that_the_server_gives_them() {
+        let id = || ColumnType::Native(NativeType::Uuid);
+        let replica = ColumnType::Tuple(vec![id(), ColumnType::Native(NativeType::Int)]);
+        let replicas = ColumnType::Collection {
+            frozen: true,
+            typ: CollectionType::List(Box::new(replica)),
+        };
+        let column = |name, ty| ColumnSpec::borrowed(name, ty, TableSpec::borrowed("system", "tablets"));
+        let last = column("last_token", ColumnType::Native(NativeType::BigInt));
+        <Row as DeserializeRow<'_, '_>>::type_check(&[last, column("replicas", replicas)]).unwrap();
+        <(Option<CqlValue>,) as DeserializeRow<'_, '_>>::type_check(&[column("id", id())]).unwrap();
     }
 }
