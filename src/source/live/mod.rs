@@ -4,7 +4,7 @@
 //! form in which the server sent them. Nothing here writes to a server, and nothing decodes a value that is only passed on.
 //!
 //! Map: `mongo` and `cql` speak to servers, `limits` says how much is asked of one and `guard` whether it
-//! may be asked, [`LiveSource`] is the door, [`LiveStream`]
+//! may be asked, [`LiveSource`] is the door, `listing` what is behind it, [`LiveStream`]
 //! what it delivers, `retry` how often one is asked again, `secret` keeps connection strings.
 
 pub mod cql;
