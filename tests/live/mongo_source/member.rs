@@ -136,12 +136,56 @@ fn literal_bounds_divide_ids_of_all_types() {
     let member = member(Topology::ReplicaSet, mixed());
     let expected = bytes(&member.change(|content| content.documents("shop.things")));
     block_on(async {
-        for wanted in [1, 3, 17, 64] {
+        for wanted in [1, 3, 17, 64, expected.len()] {
             let (ranges, all) = in_ranges(&member, wanted).await;
-            assert_eq!(ranges.len(), wanted);
+            // MinKey bounds nothing.
+            assert_eq!(ranges.len(), wanted - usize::from(wanted == expected.len()));
             assert!(all == expected, "{wanted} ranges");
         }
     });
+}
+
+#[test]
+fn the_keys_at_the_ends_come_once_wherever_a_scan_breaks() {
+    let clustered =
+        doc! { "clusteredIndex": { "v": 2, "key": { "_id": 1 }, "name": "_id_", "unique": true } };
+    // Seven in a page: the last breaks behind MaxKey.
+    for (options, nth) in [(doc! {}, 1), (doc! {}, 12), (doc! {}, 24), (clustered, 12)] {
+        for wanted in [1, 2] {
+            let member = Member::start(Topology::ReplicaSet, Snapshots::Pinned);
+            member.change(|content| {
+                let (kind, options) = (None, options.clone());
+                content.create("shop.things", Shape { kind, options });
+                content.put("shop.things", mixed().into_iter().take(24 * 7));
+            });
+            let mut pages = 0;
+            member.rule(move |command, _| {
+                pages += usize::from(command.contains_key("getMore"));
+                (pages == nth && command.contains_key("getMore")).then_some(Fault::Cut)
+            });
+            let expected = bytes(&member.change(|content| content.documents("shop.things")));
+            let (ranges, all) = block_on(in_ranges(&member, wanted));
+            assert_eq!(ranges.len(), wanted);
+            assert!(all == expected, "{options}, broken at {nth}, {wanted} ranges");
+        }
+    }
+}
+
+#[test]
+fn ids_at_the_ends_only_do_not_show_whether_bounds_are_honoured() {
+    for (ids, honoured) in [
+        (vec![Bson::MinKey], None),
+        (vec![Bson::MaxKey], Some(true)),
+        (vec![Bson::MinKey, Bson::MaxKey], Some(true)),
+    ] {
+        let documents = ids.into_iter().map(|id| doc! { "_id": id });
+        let member = member(Topology::ReplicaSet, documents);
+        block_on(async {
+            assert_eq!(probed(&member, "things").await.unwrap().min_max, honoured);
+            let expected = bytes(&member.change(|content| content.documents("shop.things")));
+            assert_eq!(in_ranges(&member, 4).await.1, expected);
+        });
+    }
 }
 
 #[test]

@@ -96,7 +96,10 @@ fn a_scan_that_never_gets_on_ends_in_an_error() {
 
 #[test]
 fn a_server_that_stops_honouring_bounds_is_found_out() {
-    let Some(server) = support::mongodb() else { return };
+    // FerretDB ends the connection at MaxKey, which bounds the last range.
+    let Some(server) = support::mongodb_2() else {
+        return;
+    };
     let database = server.database("bounds");
     block_on(async {
         insert_all(&database.open().await, "things", numbered(100, 1)).await;

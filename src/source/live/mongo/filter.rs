@@ -10,6 +10,7 @@
 use super::literal::{self, Unusable};
 use super::order::{self, BINARY, CLASSES, Id, MAX_KEY, NUMBERS};
 use crate::source::live::Range;
+use mongodb::bson::spec::ElementType;
 use mongodb::bson::{Bson, Document, doc};
 use std::cmp::Ordering;
 
@@ -32,6 +33,15 @@ impl Bound {
     /// The bound at a raw `_id`.
     pub(super) fn at(id: &Id) -> Result<Bound, Unusable> {
         Bound::parse(&literal::text(id.raw())?)
+    }
+
+    /// MaxKey, which nothing comes after.
+    fn last() -> Bound {
+        let (kind, bytes) = (ElementType::MaxKey as u8, Vec::new());
+        Bound {
+            value: Bson::MaxKey,
+            id: Id { kind, bytes },
+        }
     }
 
     fn class(&self) -> usize {
@@ -69,6 +79,20 @@ impl Bounds {
             }
             _ => Ok(bounds),
         }
+    }
+
+    /// Says where literal bounds end: a server that is told only where they begin ends before MaxKey.
+    pub(super) fn close(&mut self) {
+        if self.after.is_some() && !self.are_through() {
+            self.to.get_or_insert_with(Bound::last);
+        }
+    }
+
+    /// Whether nothing can come after the first bound.
+    pub(super) fn are_through(&self) -> bool {
+        self.after
+            .as_ref()
+            .is_some_and(|after| after.id.kind == ElementType::MaxKey as u8)
     }
 
     /// The range as a filter on `_id`, in terms of the type codes that the server knows.
@@ -170,6 +194,8 @@ pub(super) fn choose(ids: &[Id], wanted: usize, filters: bool) -> Vec<Bound> {
         let rises = chosen
             .last()
             .is_none_or(|last| order::compare(last.id.raw(), id.raw()).is_lt());
+        // Servers refuse literal bounds with nothing between them.
+        let rises = rises && !matches!(order::class(id.kind), 0 | MAX_KEY);
         let Some(bound) = rises.then(|| Bound::at(id).ok()).flatten() else {
             continue;
         };

@@ -3,7 +3,7 @@
 use super::MongoStore;
 use super::catalog::{CollectionKind, LiveCollection};
 use super::filter::Bound;
-use super::order::{CLASSES, Id, compare};
+use super::order::{CLASSES, Id, class, compare};
 use super::probe::{MongoProbe, ReadOrder};
 use super::receive::id_of;
 use crate::source::{Failure, SourceError};
@@ -100,7 +100,10 @@ impl MongoStore {
             .ids(coll, action, doc! {}, self.few(&probe.read_concern, 3))
             .await?;
         known.sort_by(|a, b| compare(a.raw(), b.raw()));
-        let Some(last) = known.last() else {
+        // A router may have an `_id` several times.
+        known.dedup_by(|a, b| compare(a.raw(), b.raw()).is_eq());
+        // Before MinKey there is nothing to see.
+        let Some(last) = known.last().filter(|last| class(last.kind) > 0) else {
             return Ok(None);
         };
         let first = known.len().checked_sub(2).map(|at| &known[at]);

@@ -80,12 +80,14 @@ pub(super) struct Scan<'a> {
 
 impl Scan<'_> {
     async fn complete(&mut self) -> Result<(), SourceError> {
-        let to = self.bounds.to.clone().filter(|_| self.literal_bounds());
+        if self.literal_bounds() {
+            self.bounds.close();
+        }
         self.persistently(None).await?;
         // Literal bounds exclude the upper one.
-        match to {
-            Some(to) => self.persistently(Some(&to)).await,
-            None => Ok(()),
+        match self.bounds.to.clone() {
+            Some(to) if self.literal_bounds() => self.persistently(Some(&to)).await,
+            _ => Ok(()),
         }
     }
 
@@ -131,6 +133,9 @@ impl Scan<'_> {
         }
         let bound = Bound::at(last).map_err(|problem| self.out_of_order(&problem))?;
         self.bounds.after = Some(bound);
+        if self.literal_bounds() {
+            self.bounds.close();
+        }
         self.place.resumed = true;
         Ok(())
     }

@@ -20,6 +20,9 @@ impl Scan<'_> {
         if bound.is_none() && self.place.resumed && self.probe.mongos {
             self.came_once().await?;
         }
+        if bound.is_none() && self.literal_bounds() && self.bounds.are_through() {
+            return Ok(());
+        }
         let (filter, options) = self.query(bound)?;
         let (mut cursor, mut batch) = self.open(filter, options).await?;
         // What equals a literal lower bound, which includes it, has been read before.

@@ -235,8 +235,7 @@ fn find(
         return Err(Refusal::new(40415, "Location40415", text));
     }
     let collection = content.collection(&namespace);
-    let derived = collection.is_some_and(Collection::derived);
-    bounds_can_be_used(command, derived)?;
+    bounds_can_be_used(command, collection)?;
     let at = snapshot(command, content, topology)?;
     let pinned = at.filter(|_| content.snapshots == Snapshots::Pinned);
     let told = at.filter(|_| content.snapshots != Snapshots::Ignored);
@@ -254,7 +253,7 @@ fn find(
 }
 
 /// `min` and `max` want the index to be named, and to be in its order.
-fn bounds_can_be_used(command: &Document, derived: bool) -> Result<(), Refusal> {
+fn bounds_can_be_used(command: &Document, collection: Option<&Collection>) -> Result<(), Refusal> {
     let bounds = ["min", "max"].map(|name| command.get_document(name).ok());
     let hint = command.get_document("hint").ok();
     if hint.is_some_and(|hint| *hint != doc! { "_id": 1 }) {
@@ -264,7 +263,7 @@ fn bounds_can_be_used(command: &Document, derived: bool) -> Result<(), Refusal> 
     if bounds == [None, None] {
         return Ok(());
     }
-    if derived {
+    if collection.is_some_and(Collection::derived) {
         let text = "Option min not supported in aggregation.";
         return Err(Refusal::new(168, "InvalidPipelineOperator", text));
     }
@@ -276,13 +275,22 @@ fn bounds_can_be_used(command: &Document, derived: bool) -> Result<(), Refusal> 
         let text = "The index chosen is not compatible with min/max";
         return Err(Refusal::new(51174, "Location51174", text));
     }
-    let ids = bounds.map(|bound| bound.and_then(|bound| bound.get("_id")));
-    match ids {
-        [Some(min), Some(max)] if compare(min, max, false).is_ge() => {
+    match filled(command, collection) {
+        [Some(min), Some(max)] if compare(&min, &max, false).is_ge() => {
             let text = "The value provided for min() does not come before the value provided for max() in the hinted index";
             Err(Refusal::new(51175, "Location51175", text))
         }
         _ => Ok(()),
+    }
+}
+
+/// The bounds of a query. One that is not given is filled in, which leaves MaxKey out, except in clustered collections.
+fn filled(command: &Document, collection: Option<&Collection>) -> [Option<Bson>; 2] {
+    let given = |name: &str| command.get_document(name).ok()?.get("_id").cloned();
+    match [given("min"), given("max")] {
+        [None, None] => [None, None],
+        bounds if collection.is_some_and(Collection::clustered) => bounds,
+        [min, max] => [min.or(Some(Bson::MinKey)), max.or(Some(Bson::MaxKey))],
     }
 }
 
@@ -317,25 +325,17 @@ fn advance(
     cursors: &mut Cursors,
     known: Option<i64>,
 ) -> Result<(Vec<Document>, i64), Refusal> {
-    let folds = content
-        .collection(&query.namespace)
-        .is_some_and(Collection::folds);
+    let collection = content.collection(&query.namespace);
+    let folds = collection.is_some_and(Collection::folds);
     let fold = folds && !query.command.contains_key("collation");
-    let bound = |name: &str| {
-        query
-            .command
-            .get_document(name)
-            .ok()
-            .and_then(|bound| bound.get("_id"))
-    };
-    let (min, max) = (bound("min"), bound("max"));
+    let [min, max] = filled(&query.command, collection);
     let filter = query.command.get_document("filter").cloned().unwrap_or_default();
     let inside = |document: &Document| {
         let Some(id) = document.get("_id") else {
             return true;
         };
-        min.is_none_or(|min| compare(min, id, fold).is_le())
-            && max.is_none_or(|max| compare(id, max, fold).is_lt())
+        min.as_ref().is_none_or(|min| compare(min, id, fold).is_le())
+            && max.as_ref().is_none_or(|max| compare(id, max, fold).is_lt())
             && query
                 .after
                 .as_ref()
@@ -356,9 +356,11 @@ fn advance(
     let sent = query.after.as_ref().map_or(0, |(_, sent)| *sent);
     let mut found: Vec<&Document> = all.into_iter().skip(sent).collect();
     found.truncate(usize::try_from(query.left).unwrap_or(usize::MAX));
-    let more = (found.len() as i64) > size && !query.command.get_bool("singleBatch").unwrap_or(false);
     found.truncate(usize::try_from(size).unwrap_or(usize::MAX));
     query.left -= found.len() as i64;
+    // A cursor stays open behind a full batch.
+    let full = found.len() as i64 == size && query.left > 0;
+    let more = full && !query.command.get_bool("singleBatch").unwrap_or(false);
     if let Some(last) = found.last().and_then(|last| last.get("_id")).cloned() {
         let same = |d: &&&Document| d.get("_id").is_some_and(|id| compare(id, &last, fold).is_eq());
         let before = query

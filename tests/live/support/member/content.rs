@@ -162,9 +162,14 @@ impl Collection {
         self.shape.options.contains_key("collation")
     }
 
+    /// Whether it is stored in the order of its `_id`.
+    pub(super) fn clustered(&self) -> bool {
+        self.shape.options.contains_key("clusteredIndex")
+    }
+
     pub(super) fn indexes(&self) -> Vec<Document> {
         let mut index = doc! { "v": 2, "key": { "_id": 1 }, "name": "_id_" };
-        if self.shape.options.contains_key("clusteredIndex") {
+        if self.clustered() {
             index.extend(doc! { "unique": true, "clustered": true });
         }
         vec![index]
