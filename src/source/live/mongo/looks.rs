@@ -111,6 +111,8 @@ impl MongoStore {
         let mut options = self.few(&probe.read_concern, FEW);
         options.hint = Some(Hint::Keys(doc! { "_id": 1 }));
         (options.min, options.max) = (first.and_then(key), key(last));
+        // Through a router, what several shards bring comes in no order by itself.
+        options.sort = Some(doc! { "_id": 1 });
         let Some(seen) = self.accepts(coll, doc! {}, options).await? else {
             return Ok(Some(false));
         };

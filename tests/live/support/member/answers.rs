@@ -44,6 +44,8 @@ struct Query {
     /// The last `_id` sent, and how many documents with it: routers may have several.
     after: Option<(Bson, usize)>,
     left: i64,
+    /// Whether several shards answer, each when it likes.
+    scattered: bool,
 }
 
 /// All that `find` may be asked with.
@@ -245,6 +247,7 @@ fn find(
         at: pinned,
         after: None,
         left: limit.unwrap_or(i64::MAX),
+        scattered: topology == Topology::Mongos && !command.contains_key("sort"),
         command: command.clone(),
     };
     let size = number(command, "batchSize").unwrap_or(101);
@@ -352,6 +355,14 @@ fn advance(
             (Some(a), Some(b)) => compare(a, b, fold),
             _ => std::cmp::Ordering::Equal,
         });
+    }
+    if query.scattered && query.left.min(all.len() as i64) < size {
+        let (one, other): (Vec<_>, Vec<_>) = all.iter().enumerate().partition(|(at, _)| at % 2 == 1);
+        all = one
+            .into_iter()
+            .chain(other)
+            .map(|(_, document)| *document)
+            .collect();
     }
     let sent = query.after.as_ref().map_or(0, |(_, sent)| *sent);
     let mut found: Vec<&Document> = all.into_iter().skip(sent).collect();
