@@ -190,7 +190,7 @@ fn ids_at_the_ends_only_do_not_show_whether_bounds_are_honoured() {
 
 #[test]
 fn a_scan_between_literal_bounds_goes_on_where_it_broke() {
-    for fault in [43, 11602, 0] {
+    for fault in [43, 11602, 13388, 250, 433, 0] {
         let member = member(Topology::ReplicaSet, numbered(300, 1));
         let mut pages = 0;
         member.rule(move |command, content: &mut Content| {

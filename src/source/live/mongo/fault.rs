@@ -9,13 +9,16 @@ use std::sync::Arc;
 const DENIED: &[i32] = &[11, 13, 18, 31, 391, 8000];
 /// The server is changing its role, shutting down, or has too much to do.
 const OVERLOAD: &[i32] = &[
-    24, 50, 91, 112, 134, 146, 175, 189, 202, 226, 237, 262, 317, 365, 462, 10058, 10107, 11600, 11602,
-    13435, 13436, 16500,
+    24, 50, 91, 112, 134, 146, 175, 189, 202, 226, 237, 262, 317, 365, 402, 407, 433, 449, 450, 462, 10058,
+    10107, 11600, 11602, 13435, 13436, 16500,
 ];
-/// The server did not reach another, or a cursor is gone: the same request may succeed elsewhere.
-const NETWORK: &[i32] = &[6, 7, 43, 89, 133, 136, 9001];
+/// The server did not reach another, a router did not know where the records are by now, or a cursor is gone: the same
+/// request may succeed elsewhere.
+const NETWORK: &[i32] = &[
+    6, 7, 43, 63, 89, 133, 136, 145, 150, 249, 279, 314, 355, 384, 453, 9001, 13388, 91331,
+];
 /// The state of the time that was asked for is no longer there, or not to be had.
-const SNAPSHOT: &[i32] = &[239, 246];
+const SNAPSHOT: &[i32] = &[239, 246, 250, 272];
 
 /// What kind of failure an error of the driver is.
 pub(super) fn failure(error: &Error) -> Failure {
