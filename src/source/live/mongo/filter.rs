@@ -55,7 +55,7 @@ impl Bound {
 
     /// Whether the bound's class has no other value that is different from it.
     fn alone(&self) -> bool {
-        matches!(self.class(), 0 | 1 | MAX_KEY)
+        matches!(self.class(), 0..=2 | MAX_KEY)
     }
 }
 
@@ -298,6 +298,10 @@ mod tests {
         assert_eq!(
             filter(None, Some(r#"{"$minKey":1}"#), ALL),
             r#"{"_id":{"$type":[{"$i":"-1"}]}}"#
+        );
+        assert_eq!(
+            filter(None, Some("null"), ALL),
+            r#"{"$or":[{"_id":{"$type":[{"$i":"-1"},{"$i":"6"}]}},{"_id":{"$type":[{"$i":"10"}]}}]}"#
         );
         assert!(filter(Some("null"), Some(nan), ALL).starts_with(r#"{"_id":{"$type":[{"$i":"1"},"#));
         assert!(filter(None, Some(r#"{"$maxKey":1}"#), ALL).contains(r#"{"$type":[{"$i":"127"}]}"#));

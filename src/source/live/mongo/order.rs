@@ -31,9 +31,10 @@ impl Id {
 }
 
 /// Types that are compared with each other by value, in their order. The codes are those of `$type`.
-pub(super) const CLASSES: [&[i32]; 15] = [
+pub(super) const CLASSES: [&[i32]; 16] = [
     &[-1],
-    &[6, 10],
+    &[6],
+    &[10],
     &[1, 16, 18, 19],
     &[2, 14],
     &[3],
@@ -52,9 +53,9 @@ pub(super) const CLASSES: [&[i32]; 15] = [
 /// The class of MaxKey, which comes after all of [`CLASSES`].
 pub(super) const MAX_KEY: usize = CLASSES.len();
 /// The class of the numbers.
-pub(super) const NUMBERS: usize = 2;
+pub(super) const NUMBERS: usize = 3;
 /// The class of binary values.
-pub(super) const BINARY: usize = 6;
+pub(super) const BINARY: usize = 7;
 
 /// The place of a type's class in the order.
 pub(super) fn class(kind: u8) -> usize {
@@ -235,6 +236,7 @@ mod tests {
     /// In the order of MongoDB's documentation and of its comparison of BSON.
     const ORDERED: &[&str] = &[
         r#"{"$minKey":1}"#,
+        r#"{"$undefined":true}"#,
         "null",
         r#"{"$numberDouble":"NaN"}"#,
         r#"{"$numberDouble":"-Infinity"}"#,
@@ -256,6 +258,8 @@ mod tests {
         r#""a b""#,
         r#""b""#,
         "{}",
+        r#"{"a":{"$undefined":true}}"#,
+        r#"{"a":null}"#,
         r#"{"a":{"$numberInt":"1"}}"#,
         r#"{"a":{"$numberDouble":"1.5"}}"#,
         r#"{"b":{"$numberInt":"0"}}"#,
