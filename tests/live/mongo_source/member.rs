@@ -366,6 +366,34 @@ fn kinds_of_collections_are_handled_or_refused_with_the_reason() {
 }
 
 #[test]
+fn a_collection_that_is_dropped_while_all_are_listed_is_left_out() {
+    let member = member(Topology::ReplicaSet, numbered(3, 1));
+    member.change(|content| content.put("shop.gone", numbered(3, 1)));
+    member.rule(|command, content: &mut Content| {
+        if command.get_str("listIndexes").is_ok_and(|name| name == "gone") {
+            content.drop("shop.gone");
+        }
+        None
+    });
+    block_on(async {
+        let store = connect(&member.uri("shop"), 10).await;
+        let listed = store.collections().await.unwrap();
+        let names: Vec<&str> = listed.iter().map(|c| &*c.namespace).collect();
+        assert_eq!(names, ["shop.things"]);
+        member.change(|content| content.put("shop.gone", numbered(3, 1)));
+        let error = store.probe("shop.gone").await.unwrap_err().to_string();
+        assert!(error.contains("there is no collection"), "{error}");
+        // A refusal that has another reason is told.
+        member.rule(|command, _| {
+            let lists = command.contains_key("listIndexes");
+            lists.then(|| Fault::Refused(Refusal::new(2, "BadValue", "as planned")))
+        });
+        let error = store.collections().await.unwrap_err().to_string();
+        assert!(error.contains("as planned"), "{error}");
+    });
+}
+
+#[test]
 fn a_scan_whose_content_moves_brings_each_record_once() {
     let member = member(Topology::ReplicaSet, numbered(100, 1));
     block_on(async {

@@ -1,7 +1,7 @@
 //! The collections of a deployment, and what describes each: options, indexes, sizes.
 
 use super::{MongoStore, literal};
-use crate::source::SourceError;
+use crate::source::{Failure, SourceError};
 use futures_util::future::join;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use mongodb::bson::{Bson, Document, doc, spec::BinarySubtype};
@@ -67,9 +67,9 @@ impl MongoStore {
             let listed = self.list(&database, doc! {}).await?;
             let database = &database;
             let described =
-                stream::iter(listed).map(|listed| async move { self.describe(database, &listed).await });
+                stream::iter(listed).map(|listed| async move { self.unless_gone(database, &listed).await });
             let described = described.buffered(AT_ONCE).try_collect::<Vec<_>>().await?;
-            collections.extend(described);
+            collections.extend(described.into_iter().flatten());
         }
         collections.sort_by(|a, b| a.namespace.cmp(&b.namespace));
         Ok(collections)
@@ -81,9 +81,29 @@ impl MongoStore {
     /// If there is none of this name: the server would answer every query as if it were empty.
     pub(super) async fn find_collection(&self, namespace: &str) -> Result<LiveCollection, SourceError> {
         let (database, collection) = self.split_name(namespace)?;
-        match self.list(database, doc! { "name": collection }).await?.first() {
-            Some(listed) => self.describe(database, listed).await,
+        let found = match self.list(database, doc! { "name": collection }).await?.first() {
+            Some(listed) => self.unless_gone(database, listed).await?,
+            None => None,
+        };
+        match found {
+            Some(found) => Ok(found),
             None => Err(self.no_collection(namespace).await),
+        }
+    }
+
+    /// A collection that was listed, unless it has been dropped since.
+    async fn unless_gone(
+        &self,
+        database: &str,
+        listed: &Document,
+    ) -> Result<Option<LiveCollection>, SourceError> {
+        let named = || doc! { "name": listed.get_str("name").unwrap_or_default() };
+        match self.describe(database, listed).await {
+            Err(SourceError::Server {
+                failure: Failure::Refused,
+                ..
+            }) if self.list(database, named()).await?.is_empty() => Ok(None),
+            described => described.map(Some),
         }
     }
 

@@ -67,6 +67,11 @@ impl Content {
         self.state(namespace, |state| state.retain(|document| !gone(document)));
     }
 
+    /// Drops a collection.
+    pub fn drop(&mut self, namespace: &str) {
+        self.collections.remove(namespace);
+    }
+
     /// Forgets what was before now, as a server does after a while. A new time begins.
     pub fn forget(&mut self) {
         self.now += 1;
