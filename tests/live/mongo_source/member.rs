@@ -354,6 +354,16 @@ fn kinds_of_collections_are_handled_or_refused_with_the_reason() {
             expected.sort_by(|a, b| a.get_str("_id").ok().cmp(&b.get_str("_id").ok()));
             assert!(all == bytes(&expected), "{name}");
         }
+        let scans = member.seen("find").into_iter();
+        let scans = scans.filter(|find| find.contains_key("sort") && !find.contains_key("projection"));
+        let (mut sorted, mut plain) = (0, 0);
+        for scan in scans {
+            // The server may sort them, and may need the disk for that.
+            let sorts = ["accents", "seen"].contains(&scan.get_str("find").unwrap());
+            assert_eq!(scan.get_bool("allowDiskUse").unwrap_or(false), sorts, "{scan}");
+            *(if sorts { &mut sorted } else { &mut plain }) += 1;
+        }
+        assert!(sorted > 1 && plain > 1);
         for (name, why) in [("weather", "time series"), ("without", "`_id`")] {
             let error = store
                 .probe(&format!("shop.{name}"))

@@ -3,6 +3,7 @@
 //! A scan that breaks goes on behind the last `_id` that was handed on. That is right only if the records came in the
 //! order of their `_id`, so the order is watched all along, and a scan that saw it broken is not resumed.
 
+use super::catalog::CollectionKind;
 use super::filter::{Bound, Bounds};
 use super::order::Id;
 use super::probe::{MongoProbe, ReadOrder};
@@ -154,6 +155,9 @@ impl Scan<'_> {
         options.batch_size = options.batch_size.map(|batch| batch.min(self.batch_limit()));
         if self.probe.order == ReadOrder::SimpleCollation {
             options.collation = Some(Collation::builder().locale("simple").build());
+        }
+        // Where the server may have to sort all of it.
+        if self.probe.order == ReadOrder::SimpleCollation || self.probe.kind == CollectionKind::View {
             options.allow_disk_use = Some(true);
         }
         if self.sorted() {
