@@ -100,12 +100,9 @@ fn a_write_between_two_looks_is_seen_at_the_later_time() {
     member.rule(|command, content| {
         let id = command.get_document("filter").and_then(|f| f.get_document("_id"));
         if id.is_ok_and(|id| id.contains_key("$in")) && command.contains_key("find") {
-            // The looks at types ask in this way, too, and at no snapshot.
-            if command.get_document("readConcern").unwrap().get_str("level").ok() == Some("snapshot") {
-                content.put("shop.orders", [orders()[5].clone()]);
-                content.put("shop.orders", [orders()[77].clone()]);
-                content.remove("shop.orders", |d| d.get_i32("_id").ok() == Some(9999));
-            }
+            content.put("shop.orders", [orders()[5].clone()]);
+            content.put("shop.orders", [orders()[77].clone()]);
+            content.remove("shop.orders", |d| d.get_i32("_id").ok() == Some(9999));
         }
         None
     });

@@ -48,6 +48,8 @@ fn bounds_that_are_honoured_are_used() {
             assert!(probe.hint && probe.sample && probe.sample_rate && probe.ranges_possible());
             assert_eq!(probe.snapshot, topology != Topology::Standalone);
             assert_eq!(probe.mongos, topology == Topology::Mongos);
+            // Nobody needs to know them.
+            assert!(probe.type_codes.is_empty());
             let set = (topology == Topology::ReplicaSet).then(|| "rs0".to_owned());
             assert_eq!(probe.replica_set, set);
             let lacks = probe.degraded.join(" ");

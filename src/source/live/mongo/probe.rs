@@ -3,7 +3,7 @@
 use super::MongoStore;
 use super::catalog::{CollectionKind, LiveCollection};
 use crate::source::SourceError;
-use futures_util::future::{try_join3, try_join4};
+use futures_util::future::{try_join, try_join4};
 use mongodb::bson::doc;
 use std::future::IntoFuture;
 use std::time::SystemTime;
@@ -48,7 +48,7 @@ pub struct MongoProbe {
     pub order: ReadOrder,
     /// How far the server's clock is ahead of ours, in milliseconds, and how far off that may be.
     pub clock_skew: Option<(i64, i64)>,
-    /// The codes of the types that the server knows by `$type`.
+    /// The codes of the types that the server knows by `$type`; none where literal bounds make them needless.
     pub type_codes: Vec<i32>,
     /// The server's estimate of the number of records.
     pub documents: Option<u64>,
@@ -136,12 +136,11 @@ impl MongoStore {
         if matches!(found.kind, CollectionKind::Collection | CollectionKind::Clustered)
             && probe.order == ReadOrder::ById
         {
-            let looks = try_join3(
-                self.min_max(&coll, &action, &probe),
-                self.type_codes(&coll, &probe),
-                self.samples(&coll, &probe),
-            );
-            (probe.min_max, probe.type_codes, (probe.sample, probe.sample_rate)) = looks.await?;
+            let looks = try_join(self.min_max(&coll, &action, &probe), self.samples(&coll, &probe));
+            (probe.min_max, (probe.sample, probe.sample_rate)) = looks.await?;
+            if probe.min_max != Some(true) {
+                probe.type_codes = self.type_codes(&coll, &probe).await?;
+            }
         }
         probe.degrade();
         Ok(probe)
