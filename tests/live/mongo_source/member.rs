@@ -7,6 +7,7 @@ use assay::source::live::mongo::{CollectionKind, MongoProbe, ReadOrder};
 use assay::source::live::{Governor, Limits, Range};
 use futures_util::future::join;
 use mongodb::bson::{self, Binary, Bson, Document, doc, spec::BinarySubtype};
+use std::collections::BTreeMap;
 
 /// A stand-in with documents in `shop.things`.
 fn member(topology: Topology, documents: impl IntoIterator<Item = Document>) -> Member {
@@ -402,6 +403,34 @@ fn a_collection_that_is_dropped_while_all_are_listed_is_left_out() {
         });
         let error = store.collections().await.unwrap_err().to_string();
         assert!(error.contains("as planned"), "{error}");
+    });
+}
+
+#[test]
+fn every_look_is_made_again_where_the_server_is_not_reached() {
+    let member = member(Topology::ReplicaSet, numbered(20, 1));
+    block_on(async {
+        let store = connect(&member.uri(""), 10).await;
+        let mut times = BTreeMap::new();
+        member.rule(move |command, _| {
+            let name = command.keys().next()?.clone();
+            let concern = command.get_document("readConcern").cloned().unwrap_or_default();
+            // The driver greets without a session; estimates of sizes are done without.
+            if !command.contains_key("lsid") || name == "collStats" {
+                return None;
+            }
+            // The driver itself makes some requests twice.
+            let times = times
+                .entry((name, concern.get_str("level").ok().map(str::to_owned)))
+                .or_insert(0);
+            *times += 1;
+            (*times <= 2).then(|| Fault::Refused(Refusal::new(6, "HostUnreachable", "as planned")))
+        });
+        assert_eq!(store.collections().await.unwrap().len(), 1);
+        let probe = store.probe("shop.things").await.unwrap();
+        assert_eq!((&*probe.version, probe.min_max), ("7.0.14", Some(true)));
+        assert_eq!(probe.replica_set.as_deref(), Some("rs0"));
+        assert!(probe.snapshot && probe.hint && probe.sample);
     });
 }
 

@@ -127,8 +127,8 @@ impl MongoStore {
     }
 
     async fn databases(&self) -> Result<Vec<String>, SourceError> {
-        let names = self.client.list_database_names();
-        let names = self.ask("list the databases", names.into_future()).await?;
+        let names = || self.client.list_database_names().into_future();
+        let names = self.patiently(|| self.ask("list the databases", names())).await?;
         let own = |name: &String| !["admin", "config", "local"].contains(&name.as_str());
         Ok(names.into_iter().filter(own).collect())
     }
@@ -136,9 +136,7 @@ impl MongoStore {
     async fn list(&self, database: &str, filter: Document) -> Result<Vec<Document>, SourceError> {
         let action = format!("list the collections of `{database}`");
         let command = doc! { "listCollections": 1, "filter": filter, "cursor": {} };
-        let database = self.client.database(database);
-        let listed = async { database.run_cursor_command(command).await?.try_collect().await };
-        let listed: Vec<Document> = self.ask(&action, listed).await?;
+        let listed = self.listed(database, &action, command).await?;
         let own = |c: &Document| !c.get_str("name").is_ok_and(|name| name.starts_with("system."));
         Ok(listed.into_iter().filter(own).collect())
     }
@@ -174,10 +172,23 @@ impl MongoStore {
 
     async fn indexes(&self, database: &str, name: &str) -> Result<Vec<Document>, SourceError> {
         let action = format!("list the indexes of `{database}.{name}`");
-        let database = self.client.database(database);
         let command = doc! { "listIndexes": name, "cursor": {} };
-        let listed = async { database.run_cursor_command(command).await?.try_collect().await };
-        self.ask(&action, listed).await
+        self.listed(database, &action, command).await
+    }
+
+    /// All that a command lists.
+    async fn listed(
+        &self,
+        database: &str,
+        action: &str,
+        command: Document,
+    ) -> Result<Vec<Document>, SourceError> {
+        let database = self.client.database(database);
+        let listed = async || {
+            let cursor = database.run_cursor_command(command.clone()).await?;
+            cursor.try_collect().await
+        };
+        self.patiently(|| self.ask(action, listed())).await
     }
 
     /// Estimates help, but nothing depends on them: a server need not give any.

@@ -149,19 +149,21 @@ impl MongoStore {
     /// What the server says of itself.
     async fn server(&self, namespace: &str, found: &LiveCollection) -> Result<MongoProbe, SourceError> {
         let admin = self.client.database("admin");
-        let before = SystemTime::now();
-        let hello = match admin.run_command(doc! { "hello": 1 }).await {
-            Ok(hello) => hello,
-            Err(_) => {
-                let old = admin.run_command(doc! { "isMaster": 1 });
-                self.ask("ask what the server is", old.into_future()).await?
-            }
+        let action = "ask what the server is";
+        let greet = async |greeting: &str| {
+            let before = SystemTime::now();
+            let hello = admin.run_command(doc! { greeting: 1 });
+            let hello = self.ask(action, hello.into_future()).await?;
+            Ok((hello, before, before.elapsed().unwrap_or_default()))
         };
-        let took = before.elapsed().unwrap_or_default();
-        let build = admin
-            .run_command(doc! { "buildInfo": 1 })
-            .await
-            .unwrap_or_default();
+        let hello = self.patiently(|| greet("hello")).await;
+        let (hello, before, took) = match self.unless_refused(hello)? {
+            Some(hello) => hello,
+            None => self.patiently(|| greet("isMaster")).await?,
+        };
+        let build = || admin.run_command(doc! { "buildInfo": 1 }).into_future();
+        let build = self.patiently(|| self.ask(action, build())).await;
+        let build = self.unless_refused(build)?.unwrap_or_default();
         let half = i64::try_from(took.as_millis() / 2).unwrap_or(i64::MAX);
         let ours = before.duration_since(SystemTime::UNIX_EPOCH).ok();
         let ours = ours.and_then(|t| i64::try_from(t.as_millis()).ok());

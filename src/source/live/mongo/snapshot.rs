@@ -65,20 +65,21 @@ impl MongoStore {
         let mut options = self.few("snapshot", 1);
         options.max_time = Some(LOOK);
         options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
-        let look = async {
+        let look = async || {
             let mut session = self.session(at).await?;
-            let find = coll.find(doc! {}).with_options(options);
+            let find = coll.find(doc! {}).with_options(options.clone());
             find.session(&mut session).batch().await?;
             Ok(session.snapshot_time())
         };
-        match self.ask("look for snapshots", look).await {
+        let look = async || match self.ask("look for snapshots", look()).await {
             // A server that is too slow at it is not asked for it.
             Err(SourceError::Server {
                 failure: Failure::Overload,
                 ..
             }) => Ok(None),
             answer => self.unless_refused(answer),
-        }
+        };
+        self.patiently(look).await
     }
 
     async fn session(&self, at: Option<Timestamp>) -> mongodb::error::Result<ClientSession> {
