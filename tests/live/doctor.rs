@@ -1,6 +1,7 @@
 //! `assay doctor` before real servers: what it sees, what it advises, and that the advice is enough.
 
 use crate::support::{self, Cql, Kind, PrivateMongo, PrivateNode, block_on};
+use assay::demo::with_database;
 use mongodb::IndexModel;
 use mongodb::bson::{Document, doc};
 use serde_json::Value;
@@ -12,9 +13,18 @@ const SECRET: &str = "s3cret-hush";
 
 /// Runs the doctor; gives its exit code and what it said on both outputs.
 fn run(arguments: &[&str]) -> (i32, String) {
+    let (arguments, logins): (Vec<_>, Vec<_>) = arguments.iter().map(|a| support::login_apart(a)).unzip();
     let output = Command::new(env!("CARGO_BIN_EXE_assay"))
         .arg("doctor")
         .args(arguments)
+        // All of one command are of one server.
+        .env(
+            "ASSAY_TEST_LOGIN",
+            logins
+                .into_iter()
+                .find(|login| !login.is_empty())
+                .unwrap_or_default(),
+        )
         .env("ASSAY_PW", SECRET)
         .env("ASSAY_ROOT", "cassandra")
         .output()
@@ -186,7 +196,8 @@ fn one_server_by_itself() {
         "{text}"
     );
     assert!(!text.contains("stable"), "{text}");
-    let empty = database.uri().replace("doctor", "nothing");
+    let nothing = database.name().replace("doctor", "nothing");
+    let empty = with_database(server.uri(), &nothing);
     let (code, text) = run(&[&empty]);
     assert_eq!(code, 64, "{text}");
     assert!(text.contains("hinders  there is nothing to read"), "{text}");

@@ -23,19 +23,14 @@ fn left(mongo: &Mongo, cql: &Cql) -> BTreeSet<String> {
 
 fn demo(mongo: &Mongo, cql: &Cql, more: &[&str]) -> (Output, tempfile::TempDir) {
     let dir = tempfile::tempdir().unwrap();
-    // A password is not to be seen by everybody.
-    let (scheme, rest) = mongo.uri().split_once("://").unwrap();
-    let (login, stable) = match rest.rsplit_once('@') {
-        Some((login, rest)) => (login, format!("{scheme}://${{ASSAY_DEMO_LOGIN}}@{rest}")),
-        None => ("", mongo.uri().to_owned()),
-    };
+    let (stable, login) = support::login_apart(mongo.uri());
     let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
     command
         .arg("demo")
         .arg(dir.path().join("shop"))
         .args(["--live", "--stable", &stable])
         .args(["--candidate", &format!("cql://{}", cql.address)])
-        .env("ASSAY_DEMO_LOGIN", login);
+        .env("ASSAY_TEST_LOGIN", login);
     if let Some((user, password)) = &cql.login {
         command
             .args(["--candidate-user", user])

@@ -26,7 +26,7 @@ mod workspace;
 
 pub use cluster::cluster;
 pub use cql::{Cql, Keyspace, PrivateNode, cql};
-pub use mongo::{Database, Mongo, PrivateMongo, WRITES, asked, mongodb, mongodb_2, uri};
+pub use mongo::{Database, Mongo, PrivateMongo, WRITES, asked, login_apart, mongodb, mongodb_2, uri};
 pub use proxy::{Mode, Proxy};
 pub use toolchain::{Kind, say};
 

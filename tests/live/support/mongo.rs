@@ -222,6 +222,18 @@ pub fn uri(port: u16) -> String {
     format!("mongodb://127.0.0.1:{port}/?directConnection=true")
 }
 
+/// A URI with `${ASSAY_TEST_LOGIN}` in the place of who we are, and what to put there by the environment: the command line is
+/// seen by everybody.
+pub fn login_apart(uri: &str) -> (String, &str) {
+    let Some((scheme, rest)) = uri.split_once("://") else {
+        return (uri.to_owned(), "");
+    };
+    match rest.rsplit_once('@') {
+        Some((login, rest)) => (format!("{scheme}://${{ASSAY_TEST_LOGIN}}@{rest}"), login),
+        None => (uri.to_owned(), ""),
+    }
+}
+
 async fn client(uri: &str, patience: Duration) -> mongodb::error::Result<Client> {
     let mut options = ClientOptions::parse(uri).await?;
     options.server_selection_timeout = Some(patience);
@@ -280,5 +292,20 @@ fn a_database_goes_into_the_path() {
         ),
     ] {
         assert_eq!(with_database(uri, "n"), expected);
+    }
+}
+
+#[test]
+fn who_we_are_stays_out_of_the_command_line() {
+    for (uri, expected, login) in [
+        ("mongodb://h:1/n", "mongodb://h:1/n", ""),
+        (
+            "mongodb://u:p@h/n?w=1",
+            "mongodb://${ASSAY_TEST_LOGIN}@h/n?w=1",
+            "u:p",
+        ),
+        ("--max-rate", "--max-rate", ""),
+    ] {
+        assert_eq!(login_apart(uri), (expected.to_owned(), login));
     }
 }
