@@ -379,6 +379,20 @@ fn kinds_of_collections_are_handled_or_refused_with_the_reason() {
 }
 
 #[test]
+fn a_router_is_a_server_of_mongodb_s() {
+    for topology in [Topology::Standalone, Topology::ReplicaSet, Topology::Mongos] {
+        let member = Member::start(topology, Snapshots::Pinned);
+        let server = block_on(async { connect(&member.uri("shop"), 10).await.server_says().await });
+        let server = server.unwrap();
+        assert_eq!(
+            (server.product, &*server.version),
+            (Some("MongoDB"), "7.0.14"),
+            "{topology:?}"
+        );
+    }
+}
+
+#[test]
 fn a_collection_that_is_dropped_while_all_are_listed_is_left_out() {
     let member = member(Topology::ReplicaSet, numbered(3, 1));
     member.change(|content| content.put("shop.gone", numbered(3, 1)));

@@ -2,6 +2,7 @@
 
 use super::MongoStore;
 use super::catalog::{CollectionKind, LiveCollection};
+use super::server::is_router;
 use crate::source::SourceError;
 use futures_util::future::{try_join, try_join4};
 use mongodb::bson::doc;
@@ -172,7 +173,7 @@ impl MongoStore {
             namespace: namespace.to_owned(),
             kind: found.kind,
             version: build.get_str("version").unwrap_or("unknown").to_owned(),
-            mongos: hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid"),
+            mongos: is_router(&hello),
             replica_set: hello.get_str("setName").ok().map(str::to_owned),
             min_max: None,
             sample: false,

@@ -63,10 +63,13 @@ impl MongoStore {
         let build = admin.run_command(doc! { "buildInfo": 1 }).into_future();
         let build = self.ask("ask what the server is", build).await;
         let build = self.unless_refused(build)?.unwrap_or_default();
+        let hello = admin.run_command(doc! { "hello": 1 }).into_future();
+        let hello = self.ask("ask what the server is", hello).await;
+        let hello = self.unless_refused(hello)?.unwrap_or_default();
         let status = admin.run_command(doc! { "connectionStatus": 1, "showPrivileges": true });
         let status = self.ask("ask what the user may do", status.into_future()).await;
         let status = self.unless_refused(status)?;
-        let (product, product_version) = product(&build);
+        let (product, product_version) = product(&build, is_router(&hello));
         Ok(MongoServer {
             product,
             product_version,
@@ -76,8 +79,13 @@ impl MongoStore {
     }
 }
 
-/// What the build says that the server is.
-fn product(build: &Document) -> (Option<&'static str>, Option<String>) {
+/// Whether a greeting is that of a router of a sharded cluster.
+pub(super) fn is_router(hello: &Document) -> bool {
+    hello.get_str("msg").is_ok_and(|msg| msg == "isdbgrid")
+}
+
+/// What the build says that the server is. A router stores nothing.
+fn product(build: &Document, router: bool) -> (Option<&'static str>, Option<String>) {
     let text = |value: &Bson| value.as_str().map(str::to_owned);
     if let Some((_, value)) = build.iter().find(|(name, _)| name.starts_with("ferretdb")) {
         let version = match value {
@@ -90,7 +98,7 @@ fn product(build: &Document) -> (Option<&'static str>, Option<String>) {
         return (Some("Percona Server for MongoDB"), text(version));
     }
     let engines = build.get_array("storageEngines").is_ok_and(|e| !e.is_empty());
-    let own = engines && build.contains_key("buildEnvironment") && build.contains_key("openssl");
+    let own = (engines || router) && build.contains_key("buildEnvironment") && build.contains_key("openssl");
     (own.then_some("MongoDB"), None)
 }
 
@@ -132,16 +140,19 @@ mod tests {
     #[test]
     fn a_product_is_told_by_its_build() {
         let own = doc! { "version": "7.0.5", "storageEngines": ["wiredTiger"], "buildEnvironment": {}, "openssl": {} };
-        assert_eq!(product(&own), (Some("MongoDB"), None));
+        assert_eq!(product(&own, false), (Some("MongoDB"), None));
         let mut other = own.clone();
         other.insert("ferretdb", doc! { "version": "v1.24.0" });
-        assert_eq!(product(&other), (Some("FerretDB"), Some("v1.24.0".into())));
+        assert_eq!(product(&other, false), (Some("FerretDB"), Some("v1.24.0".into())));
         let old = doc! { "version": "7.0.5", "ferretdbVersion": "v1.20.0", "ferretdbFeatures": {} };
-        assert_eq!(product(&old), (Some("FerretDB"), Some("v1.20.0".into())));
+        assert_eq!(product(&old, false), (Some("FerretDB"), Some("v1.20.0".into())));
         let mut percona = own;
         percona.insert("psmdbVersion", "7.0.5-3");
-        assert_eq!(product(&percona).0, Some("Percona Server for MongoDB"));
-        assert_eq!(product(&doc! { "version": "5.0.0" }), (None, None));
+        assert_eq!(product(&percona, false).0, Some("Percona Server for MongoDB"));
+        assert_eq!(product(&doc! { "version": "5.0.0" }, false), (None, None));
+        let router = doc! { "version": "7.0.5", "buildEnvironment": {}, "openssl": {} };
+        assert_eq!(product(&router, true), (Some("MongoDB"), None));
+        assert_eq!(product(&router, false), (None, None));
     }
 
     #[test]

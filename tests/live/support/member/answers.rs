@@ -89,10 +89,16 @@ pub fn answer(
     match name(command) {
         "hello" | "isMaster" | "ismaster" => Ok(hello(topology, address)),
         "ping" | "endSessions" => Ok(doc! {}),
-        "buildInfo" => Ok(doc! {
-            "version": "7.0.14", "gitVersion": "0", "storageEngines": ["devnull", "wiredTiger"],
-            "openssl": { "running": "OpenSSL 3.0.2" }, "buildEnvironment": { "distmod": "ubuntu2204" }, "bits": 64,
-        }),
+        "buildInfo" => {
+            let mut build = doc! {
+                "version": "7.0.14", "gitVersion": "0", "openssl": { "running": "OpenSSL 3.0.2" },
+                "buildEnvironment": { "distmod": "ubuntu2204" }, "bits": 64,
+            };
+            if topology != Topology::Mongos {
+                build.insert("storageEngines", vec!["devnull", "wiredTiger"]);
+            }
+            Ok(build)
+        }
         "connectionStatus" => Ok(doc! { "authInfo": {
             "authenticatedUsers": [], "authenticatedUserRoles": [], "authenticatedUserPrivileges": [],
         } }),
