@@ -5,6 +5,7 @@ use super::shop::SCHEMA;
 use crate::source::live::{Secret, shown};
 use futures_util::future::try_join_all;
 use mongodb::bson::RawDocumentBuf;
+use mongodb::options::{ClientOptions, WriteConcern};
 use mongodb::{Client, Database};
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
@@ -61,7 +62,7 @@ impl Stores {
         let failed = |place: &str, what: &str, e: &dyn Display| format!("{place}: cannot {what}: {e}");
         let name = &servers.name;
         let (database, session) = runtime.block_on(async {
-            let client = Client::with_uri_str(servers.stable.reveal()).await;
+            let client = client(servers.stable.reveal()).await;
             // The driver's sentence may quote the connection string.
             let client = client
                 .map_err(|_| format!("stable: {stable}: cannot connect: this is no connection string"))?;
@@ -205,6 +206,13 @@ fn literal(column: &str, cell: &str) -> String {
         true => format!("'{}'", cell.replace('\'', "''")),
         false => cell.to_owned(),
     }
+}
+
+/// A client whose writes are waited for until most members have them: so many have what is read.
+async fn client(uri: &str) -> mongodb::error::Result<Client> {
+    let mut options = ClientOptions::parse(uri).await?;
+    options.write_concern = Some(WriteConcern::majority());
+    Client::with_options(options)
 }
 
 /// The connection string of MongoDB with this database in the place of the one it names, whom users then log in to by name.

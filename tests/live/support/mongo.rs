@@ -6,7 +6,7 @@ use super::{block_on, given, workspace};
 use assay::demo::with_database;
 use mongodb::Client;
 use mongodb::bson::doc;
-use mongodb::options::ClientOptions;
+use mongodb::options::{ClientOptions, WriteConcern};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -238,6 +238,8 @@ async fn client(uri: &str, patience: Duration) -> mongodb::error::Result<Client>
     let mut options = ClientOptions::parse(uri).await?;
     options.server_selection_timeout = Some(patience);
     options.connect_timeout = Some(patience);
+    // Whoever reads what most members have sees what was just written.
+    options.write_concern = Some(WriteConcern::majority());
     Client::with_options(options)
 }
 
