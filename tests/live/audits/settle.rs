@@ -3,6 +3,7 @@
 use super::shop::{self, fill, run_all};
 use super::{Ran, audit, command};
 use crate::support::{self, Database, block_on};
+use futures_util::future::join_all;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use scylla::client::session::Session;
 use std::collections::BTreeSet;
@@ -78,9 +79,8 @@ async fn write(stable: Store, candidate: Store, seed: u64, lag_ms: u64, stop: &A
         let now = tokio::time::Instant::now();
         let (due, rest): (Vec<_>, Vec<_>) = later.into_iter().partition(|(at, ..)| *at <= now);
         later = rest;
-        for (_, id, total) in due {
-            candidate.put(id, total).await;
-        }
+        // Together: a server that waits for its replicas would else fall behind.
+        join_all(due.iter().map(|(_, id, total)| candidate.put(*id, *total))).await;
         tokio::time::sleep(Duration::from_millis(3)).await;
     }
     n
@@ -135,7 +135,7 @@ fn config(stable: (&str, &str), candidate: (&str, &str), lag_ms: u64, compare: &
          [[compare]]\nname = \"orders\"\nstable = \"{}.orders\"\ncandidate = \"{}.orders\"\n{compare}",
         stable.0,
         candidate.0,
-        lag_ms as f64 / 1000.0 + 0.3,
+        lag_ms as f64 / 1000.0 + 1.0,
         stable.1,
         candidate.1
     )
