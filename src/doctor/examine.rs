@@ -6,7 +6,7 @@ use crate::config::{Config, SideConfig};
 use crate::scan::{Choices, Session, SessionError, opening};
 use crate::source::live::cql::LiveTable;
 use crate::source::live::mongo::MongoProbe;
-use crate::source::live::{Look, Protocol};
+use crate::source::live::{LiveSource, Look, Protocol};
 use crate::source::{Failure, Namespace, Source, SourceError};
 use crate::verdict::{Exit, Policy};
 use crate::{Pair, Side};
@@ -150,7 +150,10 @@ impl Examined {
         self.facts.namespaces = self.namespaces.iter().map(|n| size(n, live)).collect();
         self.said(side, &source);
         if let Some(live) = source.live() {
-            let names: Vec<String> = self.namespaces.iter().map(|n| n.name.clone()).collect();
+            let mut names: Vec<String> = self.namespaces.iter().map(|n| n.name.clone()).collect();
+            if asked.is_none() {
+                names.retain(|name| self.can_be_read(side, live, name));
+            }
             let seen = live.look(&names).map_err(failed)?;
             self.seen(side, &seen, &spaces(&config.location, &self.namespaces, asked));
             self.look = Some(seen);
@@ -160,6 +163,16 @@ impl Examined {
             return Err(Finding::hinders(About::Namespace, side, message, Exit::Usage));
         }
         Ok(())
+    }
+
+    /// Whether a namespace that nobody named can be read; what cannot is only left out of audits.
+    fn can_be_read(&mut self, side: Side, live: &LiveSource, name: &str) -> bool {
+        let why = live.unreadable(name);
+        self.findings.extend(why.map(|why| {
+            let message = format!("`{name}` cannot be compared live: {why}");
+            Finding::warning(About::Namespace, side, message)
+        }));
+        why.is_none()
     }
 
     /// What opening the source said already.
@@ -324,8 +337,7 @@ fn together(
     };
     let mut findings = mapping(&session);
     findings.extend(session.alone().iter().map(|alone| {
-        let other = alone.side.other();
-        let message = format!("{} is not in {other}: the verdict will be HOLD", alone.name);
+        let message = format!("{}: the verdict will be HOLD", alone.why);
         Finding::warning(About::Mapping, alone.side, message)
     }));
     let mut reading: Pair<Option<Duration>> = Pair::default();

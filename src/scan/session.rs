@@ -188,7 +188,7 @@ impl Session {
             .for_each(LiveSource::hurry);
     }
 
-    /// Namespaces that one side has and the other has not. None of their records is read.
+    /// Namespaces with no counterpart to compare them with. None of their records is read.
     pub fn alone(&self) -> &[Alone] {
         &self.alone
     }

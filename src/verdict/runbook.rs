@@ -65,7 +65,8 @@ impl Code {
             }
             Code::NoNamespace => {
                 "A compare found no collection or table of its name on a side. Look at the spelling and at the \
-                 export's directory. Export the namespace, or correct the mapping."
+                 export's directory. Export the namespace, or correct the mapping. The compare's notices say where a namespace is there \
+                 and cannot be read, as a time series of a live store: exclude it, and compare dumps of it."
             }
             Code::NoRecords => {
                 "The compare read no record on either side. An empty export and an equal one look the same, so it is \

@@ -107,8 +107,8 @@ fn a_glob_that_selects_nothing_is_refused() {
 fn the_doctor_warns_of_what_one_side_lacks() {
     let dir = stores("[namespaces]\n");
     run(dir.path(), "doctor", &[]).expect(0).says(&[
-        "warning  stable: shop.old is not in candidate: the verdict will be HOLD",
-        "warning  candidate: neu.new is not in stable: the verdict will be HOLD",
+        "warning  stable: shop.old is in stable only: the verdict will be HOLD",
+        "warning  candidate: neu.new is in candidate only: the verdict will be HOLD",
     ]);
 }
 

@@ -222,17 +222,14 @@ fn cluster_time(at: live::ClusterTime) -> ClusterTime {
     }
 }
 
-/// The result of a namespace that has no counterpart: nothing was compared.
+/// The result of a namespace that has no counterpart to compare it with: nothing was compared.
 fn alone(alone: &Alone) -> CompareResult {
     let mut names: Pair<String> = Pair::default();
     names[alone.side].clone_from(&alone.name);
     let namespaces = names
         .clone()
         .map(|name| Some(name).filter(|name| !name.is_empty()));
-    let notice = format!(
-        "{} is in {} only; its records were not read",
-        alone.name, alone.side
-    );
+    let notice = format!("{}; its records were not read", alone.why);
     CompareResult {
         name: alone.name.clone(),
         namespaces,

@@ -8,16 +8,19 @@ use crate::{Pair, Side};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// A namespace that one side has and the other has not.
+/// A namespace with no counterpart that it could be compared with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Alone {
     /// The side that has it.
     pub side: Side,
     /// Its name.
     pub name: String,
+    /// Why, as the beginning of a sentence.
+    pub why: String,
 }
 
-/// The compares of the namespaces that `config` selects on both sides, and those that are on one side only.
+/// The compares of the namespaces that `config` selects on both sides, and those that are on one side only or cannot be
+/// read on the other.
 ///
 /// # Errors
 /// Data outside of all namespaces, or a glob that selects nothing: it may be mistyped, and nobody would miss what it meant.
@@ -42,7 +45,30 @@ pub(super) fn select(
         }
     }
     let names = names.map(|names| names.into_iter().filter(|name| selected(config, name)).collect());
-    Ok(pair_up(&names))
+    let (pairs, mut alone) = pair_up(&names);
+    let mut compares = Vec::new();
+    for pair in pairs {
+        match unread(sources, &pair.namespaces) {
+            Some(unread) => alone.push(unread),
+            None => compares.push(pair),
+        }
+    }
+    Ok((compares, alone))
+}
+
+/// What remains of two namespaces where one of them cannot be read.
+fn unread(sources: &Pair<Arc<Source>>, names: &Pair<String>) -> Option<Alone> {
+    let mut sides = names.as_ref().into_sides().into_iter();
+    sides.find_map(|(side, name)| {
+        let why = sources[side].live()?.unreadable(name)?;
+        Some(Alone {
+            side: side.other(),
+            name: names[side.other()].clone(),
+            why: format!(
+                "{name} of {side} cannot be compared live ({why}); exclude it and compare dumps of it"
+            ),
+        })
+    })
 }
 
 /// Whether `include` names it, or is empty, and `exclude` does not.
@@ -91,6 +117,7 @@ fn pair_up(names: &Pair<Vec<String>>) -> (Vec<Compare>, Vec<Alone>) {
     let alone = alone.into_iter().map(|(side, name)| Alone {
         side,
         name: name.clone(),
+        why: format!("{name} is in {side} only"),
     });
     (compares, alone.collect())
 }

@@ -154,6 +154,17 @@ impl LiveSource {
         }
     }
 
+    /// Why a namespace that is listed cannot be read, if so.
+    pub fn unreadable(&self, name: &str) -> Option<&'static str> {
+        match &*self.store {
+            Store::Mongo(_, collections) => {
+                let found = collections.iter().find(|c| c.namespace == name)?;
+                found.kind.unreadable()
+            }
+            Store::Cql(..) => None,
+        }
+    }
+
     /// The schemas of its tables, as CQL.
     pub fn schemas(&self) -> &[Schema] {
         &self.schemas

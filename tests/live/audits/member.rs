@@ -4,7 +4,7 @@ use super::{Ran, audit, command};
 use crate::support::member::{Content, Fault, Member, Refusal, Shape, Snapshots, Topology};
 use mongodb::bson::{Document, doc};
 use serde_json::Value;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
@@ -166,6 +166,47 @@ fn a_view_is_read_where_a_compare_names_it_and_left_aside_elsewhere() {
     for word in ["stable", "shop.weather", "time series", "mongodump"] {
         assert!(refused.said.contains(word), "{word}: {}", refused.said);
     }
+}
+
+#[test]
+fn a_time_series_that_only_globs_name_holds_the_verdict_and_stops_nothing() {
+    let (ours, theirs) = (drifted(Topology::ReplicaSet), drifted(Topology::ReplicaSet));
+    for member in [&ours, &theirs] {
+        let options = doc! { "timeseries": { "timeField": "t" } };
+        let kind = Some("timeseries");
+        member.change(|content| content.create("shop.weather", Shape { kind, options }));
+    }
+    let config = |exclude: &str| {
+        format!(
+            "[stable]\nlocation = \"{}\"\n[candidate]\nlocation = \"{}\"\n[namespaces]\nexclude = [{exclude}]\n",
+            ours.uri("shop"),
+            theirs.uri("shop")
+        )
+    };
+    let ran = audit(&config(""), &[]);
+    assert_eq!(ran.verdict(), "HOLD", "{}", ran.said);
+    for word in ["shop.weather of stable", "time series", "compare dumps"] {
+        assert!(ran.said.contains(word), "{word}: {}", ran.said);
+    }
+    assert_eq!(
+        ran.report()["result"]["planned"],
+        serde_json::json!(["shop.orders", "shop.weather"])
+    );
+    let doctor = Command::new(env!("CARGO_BIN_EXE_assay"))
+        .args(["doctor", "-c"])
+        .arg(ran.dir.path().join("assay.toml"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&doctor.stdout).into_owned();
+    assert_eq!(doctor.status.code(), Some(0), "{said}");
+    for word in [
+        "`shop.weather` cannot be compared live",
+        "the verdict will be HOLD",
+    ] {
+        assert!(said.contains(word), "{word}: {said}");
+    }
+    let excluded = audit(&config("\"weather\""), &[]);
+    assert_eq!(excluded.verdict(), "GO", "{}", excluded.said);
 }
 
 /// Kills an audit at its `nth` command, and says whether it was under way then.

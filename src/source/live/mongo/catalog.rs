@@ -36,6 +36,14 @@ impl CollectionKind {
             CollectionKind::Clustered => "clustered collection",
         }
     }
+
+    /// Why collections of this kind cannot be read, if so.
+    pub const fn unreadable(self) -> Option<&'static str> {
+        match self {
+            CollectionKind::TimeSeries => Some("a time series has no order of unique `_id`s to read it by"),
+            _ => None,
+        }
+    }
 }
 
 /// A collection of a live deployment.

@@ -114,8 +114,7 @@ impl MongoStore {
         let found = self.find_collection(collection).await?;
         let coll = self.collection(collection)?;
         let action = format!("look at `{collection}`");
-        if found.kind == CollectionKind::TimeSeries {
-            let problem = "a time series has no order of unique `_id`s to read it by";
+        if let Some(problem) = found.kind.unreadable() {
             return Err(self
                 .report
                 .refused(action, problem, "compare dumps of it, made with mongodump"));
