@@ -1,5 +1,6 @@
 //! MongoDB as a source, against servers that ignore half of what they accept, and a stand-in that does not.
 
+mod bounds;
 mod looks;
 mod member;
 mod points;

@@ -6,6 +6,7 @@
 //! manual's pages on `hello`, `find` and read concern "snapshot".
 
 mod answers;
+mod bounds;
 mod content;
 mod order;
 mod query;
