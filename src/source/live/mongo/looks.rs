@@ -130,7 +130,7 @@ impl MongoStore {
     }
 
     /// The types that the server knows by their code. Each is tried alone and comes first in its filter: there are servers
-    /// that look at a condition only when they come to it.
+    /// that look at a condition only when they come to it. Any document will do, lest one without an index reads them all.
     pub(super) async fn type_codes(
         &self,
         coll: &Collection<RawDocumentBuf>,
@@ -138,7 +138,8 @@ impl MongoStore {
     ) -> Result<Vec<i32>, SourceError> {
         let codes = CLASSES.into_iter().flatten().copied().chain([127]);
         let known = try_join_all(codes.map(async |code| {
-            let filter = doc! { "_id": { "$type": [code], "$in": [0] } };
+            let any = doc! { "_id": { "$exists": true } };
+            let filter = doc! { "$or": [{ "_id": { "$type": [code] } }, any] };
             let options = self.few(&probe.read_concern, 1);
             Ok::<_, SourceError>(self.accepts(coll, filter, options).await?.map(|_| code))
         }));

@@ -42,6 +42,8 @@ fn condition(value: &Bson, wanted: &Bson, fold: bool) -> bool {
         "$eq" => equal(wanted),
         "$in" => wanted.as_array().is_some_and(|all| all.iter().any(equal)),
         "$type" => is_of(value, wanted),
+        // Asked of `_id` alone, which every document has.
+        "$exists" => true,
         "$gt" => within(wanted, &[Ordering::Greater]),
         "$gte" => within(wanted, &[Ordering::Greater, Ordering::Equal]),
         "$lt" => within(wanted, &[Ordering::Less]),
