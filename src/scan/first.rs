@@ -2,9 +2,10 @@
 
 use super::aside::{Batch, Met, Shelf};
 use super::compare::{Means, Prepared};
+use super::feed::Feed;
 use super::lane::{Lane, Locator};
 use super::merge::{Merge, Merged, Places, Walk};
-use super::pass::{Feed, Flow, Load, run_pass};
+use super::pass::{Flow, Load, run_pass};
 use super::tally::{Part, Tally};
 use super::twins::{self, side_by_side};
 use super::unique::{Keys, head};

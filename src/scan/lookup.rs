@@ -1,7 +1,7 @@
 //! Looking records of a live store up by their keys: one by one where that can be done, else by reading the namespace through.
 
+use super::feed::Feed;
 use super::lane::{Lane, Locator};
-use super::pass::Feed;
 use crate::diff::Drilled;
 use crate::mapping::Depth;
 use crate::plan::Span;

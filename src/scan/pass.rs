@@ -1,10 +1,11 @@
 //! One pass over both sides: each worker reads a chunk of the side that is behind, or one of each side, works them off,
 //! and reads on.
 
+use super::feed::Feed;
 use super::lane::Lane;
 use super::tally::Unread;
 use crate::plan::Span;
-use crate::source::{Chunk, SourceError, Stream};
+use crate::source::Chunk;
 use crate::{Pair, Side};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, TryLockError};
@@ -65,113 +66,6 @@ impl Flow for () {}
 /// How long a worker waits for leave to read before it looks at the monitor again.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// The reading end of one side: the spans still to be read, and how far the first of them is.
-pub struct Feed<'l> {
-    lane: &'l Lane,
-    spans: Vec<Span>,
-    stream: Option<Stream>,
-    /// Chunks read so far.
-    read: u64,
-    /// Whether reading can go on from here another time.
-    resting: bool,
-    /// Ranges in a row that could not be read.
-    failures: u32,
-    /// What could not be read.
-    pub unread: Vec<Unread>,
-}
-
-/// Ranges of a live store that fail in a row before the rest is not tried.
-const MOST_FAILURES: u32 = 3;
-
-impl<'l> Feed<'l> {
-    /// A feed over `spans`, in order.
-    pub fn new(lane: &'l Lane, spans: Vec<Span>) -> Feed<'l> {
-        Feed {
-            lane,
-            spans,
-            stream: None,
-            read: 0,
-            resting: true,
-            failures: 0,
-            unread: Vec::new(),
-        }
-    }
-
-    /// The spans not read yet; the first starts where reading goes on.
-    pub fn remaining(&self) -> &[Span] {
-        &self.spans
-    }
-
-    /// Whether there is nothing left to read.
-    pub fn ended(&self) -> bool {
-        self.spans.is_empty()
-    }
-
-    /// Whether what was read so far ends where reading can go on another time.
-    pub fn resting(&self) -> bool {
-        self.resting
-    }
-
-    /// The next chunk of whole records. Trouble is noted in `unread`; it ends the feed of files, and that of a live store
-    /// if it does not end itself.
-    pub fn next_chunk(&mut self) -> Option<Chunk> {
-        loop {
-            let span = *self.spans.first()?;
-            match self.read_on(span) {
-                Ok(Some(chunk)) => {
-                    self.failures = 0;
-                    self.resting = chunk.resume.is_some();
-                    if let Some(resume) = chunk.resume {
-                        (self.spans[0].from, self.spans[0].record) = (resume.offset, resume.record);
-                    }
-                    self.read += 1;
-                    return Some(chunk);
-                }
-                Ok(None) => {
-                    self.stream = None;
-                    self.spans.remove(0);
-                }
-                Err(error) => {
-                    self.unread.push(Unread {
-                        side: self.lane.side,
-                        file: self.lane.namespace.name.clone(),
-                        offset: span.from,
-                        reason: error.to_string(),
-                    });
-                    self.failures += 1;
-                    self.resting = true;
-                    if self.lane.source.live().is_none() || self.stream.is_none() {
-                        self.spans.clear();
-                    } else {
-                        self.pass_over();
-                    }
-                }
-            }
-        }
-    }
-
-    /// Goes on behind a range of a live store that could not be read; not for ever.
-    fn pass_over(&mut self) {
-        self.spans[0].from += 1;
-        if self.failures >= MOST_FAILURES {
-            self.unread.push(Unread {
-                side: self.lane.side,
-                file: self.lane.namespace.name.clone(),
-                offset: self.spans[0].from,
-                reason: "not tried any more, after ranges in a row that could not be read".to_owned(),
-            });
-            self.spans.clear();
-        }
-    }
-
-    fn read_on(&mut self, span: Span) -> Result<Option<Chunk>, SourceError> {
-        if self.stream.is_none() {
-            self.stream = Some(self.lane.chunks(span)?);
-        }
-        self.stream.as_mut().expect("opened above").next_chunk()
-    }
-}
-
 /// What a worker takes at a time: of a side, or of both, a chunk and its number within the side.
 pub type Load = Pair<Option<(u64, Chunk)>>;
 
@@ -192,7 +86,7 @@ pub fn run_pass<W: Send>(
     let over = || until.is_some_and(|t| Instant::now() >= t);
     let desk = Desk {
         over: &over,
-        resting: feeds.as_ref().map(|feed| AtomicBool::new(feed.resting)),
+        resting: feeds.as_ref().map(|feed| AtomicBool::new(feed.resting())),
         read: feeds.as_ref().map(|feed| AtomicU64::new(feed.read)),
         ended: feeds.as_ref().map(|feed| AtomicBool::new(feed.ended())),
         feeds: feeds.as_mut().map(Mutex::new),
@@ -456,14 +350,14 @@ impl<F: Flow> Desk<'_, '_, F> {
 
     /// Reads on, if the flow admits it within `patience`. No chunk: the feed has ended.
     fn read(&self, side: Side, feed: &mut Feed<'_>, patience: Duration) -> Option<Option<(u64, Chunk)>> {
-        let enough = feed.resting && (self.over)() && !self.waits(side.other());
+        let enough = feed.resting() && (self.over)() && !self.waits(side.other());
         if enough || !self.flow.admits(side, feed.read, patience) {
             return None;
         }
         let number = feed.read;
         let chunk = feed.next_chunk();
         self.read[side].store(feed.read, Ordering::Relaxed);
-        self.resting[side].store(feed.resting, Ordering::Relaxed);
+        self.resting[side].store(feed.resting(), Ordering::Relaxed);
         if feed.ended() {
             self.ended[side].store(true, Ordering::Relaxed);
             self.flow.ended(side, feed.read);
