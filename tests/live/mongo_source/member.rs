@@ -65,6 +65,25 @@ fn a_router_that_has_an_id_twice_brings_both_or_says_why_not() {
 }
 
 #[test]
+fn batches_of_long_documents_take_no_more_room_than_others() {
+    let documents = numbered(60, 100_000);
+    let member = member(Topology::ReplicaSet, documents.clone());
+    block_on(async {
+        let store = connect(&member.uri("shop"), 1000).await;
+        let probe = store.probe("shop.things").await.unwrap();
+        let governor = Governor::new(Limits::default());
+        let all = read(&store, "shop.things", &Range::default(), &probe, &governor).await;
+        assert_eq!(all.unwrap(), bytes(&documents));
+        let more = member.seen("getMore");
+        assert!(more.len() >= 5, "{}", more.len());
+        assert!(
+            more.iter().all(|m| m.get_i32("batchSize").unwrap() == 10),
+            "{more:?}"
+        );
+    });
+}
+
+#[test]
 fn a_sharded_cluster_is_never_read_as_available() {
     let member = member(Topology::Mongos, numbered(3, 1));
     block_on(async {

@@ -15,6 +15,9 @@ use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::options::{Collation, FindOptions, Hint};
 use tokio::sync::mpsc::Sender;
 
+/// About how many bytes a batch has at most: several are held at a time, and a server's own limit is 16 MiB.
+const BATCH_BYTES: usize = 1 << 20;
+
 impl MongoStore {
     /// Reads a range: whole documents as the server sent them, in the order of their `_id` wherever the probe says so.
     ///
@@ -179,11 +182,14 @@ impl Scan<'_> {
         Ok((filter.map_err(|problem| self.refused(problem))?, options))
     }
 
-    /// How many documents a batch may hold so that its bytes are no burst.
+    /// How many documents a batch may hold, going by their average length.
     fn batch_limit(&self) -> u32 {
         let average = self.probe.average_bytes.unwrap_or(1024).max(1);
-        let limit = self.governor.page_bytes().map(|bytes| bytes as u64 / average);
-        limit.map_or(u32::MAX, |limit| u32::try_from(limit.max(1)).unwrap_or(u32::MAX))
+        let bytes = self
+            .governor
+            .page_bytes()
+            .map_or(BATCH_BYTES, |b| b.min(BATCH_BYTES));
+        u32::try_from((bytes as u64 / average).max(1)).unwrap_or(u32::MAX)
     }
 
     pub(super) fn refused(&self, problem: String) -> SourceError {
