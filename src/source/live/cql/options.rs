@@ -84,7 +84,7 @@ impl Default for CqlOptions {
         CqlOptions {
             consistency: Consistency::LocalQuorum,
             page_rows: 5_000,
-            page_bytes: 1 << 20,
+            page_bytes: 3 << 19,
             connect_timeout: Duration::from_secs(10),
             request_timeout: Duration::from_secs(30),
             login: None,
