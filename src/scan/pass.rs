@@ -23,6 +23,9 @@ pub struct Monitor {
 }
 
 impl Monitor {
+    /// How often who waits looks whether the run is to end.
+    pub(super) const LOOK: Duration = Duration::from_millis(20);
+
     /// Whether somebody asked to stop.
     pub fn stopping(&self) -> bool {
         self.stop.load(Ordering::Relaxed)

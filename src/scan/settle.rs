@@ -25,9 +25,6 @@ pub struct Patience {
 /// The longest wait between two readings.
 const LONGEST: Duration = Duration::from_secs(60);
 
-/// How often a wait looks whether the run is to end.
-const LOOK: Duration = Duration::from_millis(20);
-
 /// Looks at suspects again.
 pub(super) struct Settler<'a> {
     pub lanes: Pair<&'a Lane>,
@@ -118,13 +115,14 @@ impl Settler<'_> {
     fn waited(&self, looks: u32, since: Instant) -> bool {
         let wait = self.patience.delay.saturating_mul(1 << looks.min(16));
         let until = since + wait.min(LONGEST);
-        loop {
+        while !self.monitor.ending() {
             let left = until.saturating_duration_since(Instant::now());
-            if self.monitor.ending() || left.is_zero() {
-                return !self.monitor.ending();
+            if left.is_zero() {
+                return true;
             }
-            std::thread::sleep(left.min(LOOK));
+            std::thread::sleep(left.min(Monitor::LOOK));
         }
+        false
     }
 
     /// Reads the records of all open keys, settles what can be settled by that, and gives back the rest.

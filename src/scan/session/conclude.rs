@@ -17,10 +17,7 @@ use crate::verdict::{Evidence, decide};
 use crate::{Pair, Side};
 use jiff::Timestamp;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
-
-/// How often to look whether the run is to end.
-const LOOK: Duration = Duration::from_millis(20);
+use std::time::Instant;
 
 /// Says that something is over when it goes out of scope, also where it panics.
 struct Over<'a>(&'a AtomicBool);
@@ -62,7 +59,7 @@ impl Session {
                         quiet.end.store(true, Ordering::Relaxed);
                         return self.hurry();
                     }
-                    std::thread::sleep(LOOK);
+                    std::thread::sleep(Monitor::LOOK);
                 }
             });
             let _over = Over(&over);
