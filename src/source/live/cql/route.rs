@@ -24,11 +24,8 @@ impl ToReplicas {
     fn plan<'a>(&'a self, request: &RoutingInfo<'_>, cluster: &'a ClusterState) -> Vec<Target<'a>> {
         let replicas = self.replicas(request, cluster);
         let is_replica = |node: &NodeRef<'_>| replicas.iter().any(|(r, _)| r.host_id == node.host_id);
-        let others = cluster.get_nodes_info().iter().filter(|node| self.is_near(node));
-        let others = others
-            .filter(|node| !is_replica(node))
-            .map(|node| (node, None))
-            .collect();
+        let others = self.near(cluster).filter(|node| !is_replica(node));
+        let others = others.map(|node| (node, None)).collect();
         in_order(self.token.value(), self.attempt, replicas, others, |(node, _)| {
             node.is_connected()
         })
@@ -36,9 +33,8 @@ impl ToReplicas {
 
     fn replicas<'a>(&'a self, request: &RoutingInfo<'_>, cluster: &'a ClusterState) -> Vec<Target<'a>> {
         if !self.tablet.is_empty() {
-            let nodes = cluster.get_nodes_info().iter();
-            let of_tablet =
-                nodes.filter(|node| self.is_near(node) && self.tablet.contains(&node.host_id.as_u128()));
+            let near = self.near(cluster);
+            let of_tablet = near.filter(|node| self.tablet.contains(&node.host_id.as_u128()));
             return of_tablet.map(|node| (node, None)).collect();
         }
         let Some(table) = request.table else {
@@ -56,10 +52,18 @@ impl ToReplicas {
         replicas.into_iter().map(shard).collect()
     }
 
-    fn is_near(&self, node: NodeRef<'_>) -> bool {
-        node.is_enabled()
-            && (self.datacenter.is_none() || node.datacenter.as_deref() == self.datacenter.as_deref())
+    fn near<'a>(&'a self, cluster: &'a ClusterState) -> impl Iterator<Item = NodeRef<'a>> {
+        near(cluster, self.datacenter.as_deref()).filter(|node| node.is_enabled())
     }
+}
+
+/// The nodes of a datacentre, or of all where none is named.
+pub(super) fn near<'a>(
+    cluster: &'a ClusterState,
+    datacenter: Option<&'a str>,
+) -> impl Iterator<Item = NodeRef<'a>> {
+    let nodes = cluster.get_nodes_info().iter();
+    nodes.filter(move |node| datacenter.is_none() || node.datacenter.as_deref() == datacenter)
 }
 
 impl LoadBalancingPolicy for ToReplicas {

@@ -1,6 +1,7 @@
 //! The server's own tables, which each node has for itself.
 
 use super::request::following;
+use super::route::near;
 use super::{CqlStore, failure};
 use crate::source::live::Failures;
 use crate::source::{Failure, SourceError};
@@ -61,15 +62,8 @@ impl CqlStore {
     /// The nodes that there is a connection to, of the datacentre that is named, if one is.
     pub(super) fn reached(&self) -> Vec<Arc<Node>> {
         let cluster = self.session.get_cluster_state();
-        let nodes = cluster.get_nodes_info().iter();
-        let near = |node: &&Arc<Node>| {
-            self.datacenter.is_none() || node.datacenter.as_deref() == self.datacenter.as_deref()
-        };
-        nodes
-            .filter(|node| node.is_connected())
-            .filter(near)
-            .cloned()
-            .collect()
+        let near = near(&cluster, self.datacenter.as_deref());
+        near.filter(|node| node.is_connected()).cloned().collect()
     }
 
     /// A page of the answer to a statement, asked again where that may help.
