@@ -2,7 +2,7 @@
 
 use super::shop::{fill, run_all};
 use super::tables::side;
-use super::{Ran, audit, started};
+use super::{Ran, audit, interrupt, started};
 use crate::support::{self, Database, block_on};
 use mongodb::bson::{RawDocumentBuf, doc};
 use std::time::{Duration, Instant};
@@ -135,9 +135,7 @@ fn outside_of_its_windows_a_store_is_left_alone() {
     let dir = tempfile::tempdir().unwrap();
     let child = started(dir.path(), &config, &[], "plan.json");
     std::thread::sleep(Duration::from_secs(2));
-    let pid = child.id().to_string();
-    let interrupted = std::process::Command::new("kill").args(["-INT", &pid]).status();
-    assert!(interrupted.unwrap().success(), "it waits for its window");
+    interrupt(&child, "it waits for its window");
     let ran = Ran::of(&child.wait_with_output().unwrap(), dir);
     assert_eq!(ran.verdict(), "HOLD", "{}", ran.said);
     assert_eq!(ran.report()["run"]["load"]["stable"]["bytes"], 0, "{}", ran.said);
@@ -232,10 +230,7 @@ fn an_interrupt_is_heeded_while_a_guard_holds_the_store_back() {
         std::thread::sleep(Duration::from_millis(if settling { 3000 } else { 500 }));
         std::fs::write(&busy, "").unwrap();
         std::thread::sleep(Duration::from_secs(if settling { 4 } else { 1 }));
-        let interrupted = std::process::Command::new("kill")
-            .args(["-INT", &child.id().to_string()])
-            .status();
-        assert!(interrupted.unwrap().success(), "it waits for its guard");
+        interrupt(&child, "it waits for its guard");
         let begun = std::time::Instant::now();
         let ran = Ran::of(&child.wait_with_output().unwrap(), dir);
         assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
@@ -256,10 +251,7 @@ fn an_interrupt_is_heeded_between_two_looks_at_suspects() {
     let child = started(dir.path(), &config, &[], "0.part");
     // The first pass is over; the second ends whatever comes.
     std::thread::sleep(Duration::from_secs(2));
-    let interrupted = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(interrupted.unwrap().success(), "it waits for its second look");
+    interrupt(&child, "it waits for its second look");
     let begun = std::time::Instant::now();
     let ran = Ran::of(&child.wait_with_output().unwrap(), dir);
     assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());

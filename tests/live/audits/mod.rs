@@ -136,6 +136,13 @@ pub fn started(dir: &Path, config: &str, more: &[&str], file: &str) -> Child {
     child
 }
 
+/// Interrupts an audit, which has to be under way; `doing` says at what.
+pub fn interrupt(audit: &Child, doing: &str) {
+    let pid = audit.id().to_string();
+    let interrupted = Command::new("kill").args(["-INT", &pid]).status();
+    assert!(interrupted.unwrap().success(), "{doing}");
+}
+
 /// A file among the fixtures.
 pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)

@@ -1,7 +1,7 @@
 //! What goes wrong while stores are audited: never a wrong answer, and nothing written.
 
 use super::shop::fill;
-use super::{Ran, audit, command, started};
+use super::{Ran, audit, command, interrupt, started};
 use crate::support::{self, Kind, Mode, PrivateMongo, PrivateNode, Proxy, block_on};
 use mongodb::bson::{RawDocumentBuf, doc};
 use std::net::SocketAddr;
@@ -209,10 +209,7 @@ fn a_killed_audit_is_taken_up_and_an_interrupted_one_holds() {
 
     let dir = tempfile::tempdir().unwrap();
     let child = start(&dir);
-    let interrupted = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(interrupted.unwrap().success());
+    interrupt(&child, "it reads");
     let stopped = Ran::of(&child.wait_with_output().unwrap(), dir);
     assert_eq!(stopped.verdict(), "HOLD", "{}", stopped.said);
 }
