@@ -140,13 +140,34 @@ impl Flat {
     /// ASCII text: it is valid and in every normal form.
     #[inline]
     pub(super) fn text(&mut self, text: &[u8]) -> bool {
-        if text.len() > MAX_TEXT || !text.is_ascii() {
+        let len = text.len();
+        if len > MAX_TEXT {
             return false;
         }
-        self.bytes[..2].copy_from_slice(&[tag::TEXT, text.len() as u8]);
-        self.bytes[2..2 + text.len()].copy_from_slice(text);
-        self.len = 2 + text.len();
-        true
+        self.bytes[..2].copy_from_slice(&[tag::TEXT, len as u8]);
+        self.len = 2 + len;
+        match len {
+            4..=8 => self.copy_ends::<4>(text),
+            9..=16 => self.copy_ends::<8>(text),
+            17..=32 => self.copy_ends::<16>(text),
+            _ => {
+                self.bytes[2..2 + len].copy_from_slice(text);
+                text.is_ascii()
+            }
+        }
+    }
+
+    /// Copies a text of `N` to `2 * N` bytes as its first `N` and its last `N`, which may overlap; false if it is not ASCII. Most
+    /// texts are too short to be worth two calls.
+    #[inline]
+    fn copy_ends<const N: usize>(&mut self, text: &[u8]) -> bool {
+        let (Some(head), Some(tail)) = (text.first_chunk::<N>(), text.last_chunk::<N>()) else {
+            return false;
+        };
+        self.bytes[2..2 + N].copy_from_slice(head);
+        let end = 2 + text.len();
+        self.bytes[end - N..end].copy_from_slice(tail);
+        head.iter().zip(tail).fold(0, |bits, (a, b)| bits | a | b) < 0x80
     }
 
     #[inline]

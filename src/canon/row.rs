@@ -79,7 +79,9 @@ impl<'a> Row<'a> {
         mut visit: impl FnMut(&mut E, Option<&[u8]>, RawCell<'a>) -> Result<bool, Problem>,
     ) -> Result<(), Problem> {
         let Layout { columns, dialect, .. } = self.layout;
-        for (column, span) in columns.iter().zip(self.spans()?) {
+        let mut spans = Cells::new();
+        self.split(&mut spans)?;
+        for (column, &span) in columns.iter().zip(&spans) {
             let name = column.name.as_bytes();
             let name = (name.is_empty() || !same(name, state.expected())).then_some(name);
             if !visit(state, name, RawCell::new(self.record, span, column, dialect))? {
@@ -92,17 +94,18 @@ impl<'a> Row<'a> {
     /// Lets `loss` look at every cell. A row that cannot be split is reported where it is walked.
     pub fn count_loss(&self, loss: &mut LossScan) {
         let Layout { columns, dialect, .. } = self.layout;
-        for (index, (column, span)) in columns.iter().zip(self.spans().unwrap_or_default()).enumerate() {
+        let mut spans = Cells::new();
+        if self.split(&mut spans).is_err() {
+            return;
+        }
+        for (index, (column, &span)) in columns.iter().zip(&spans).enumerate() {
             loss.cell(index, &RawCell::new(self.record, span, column, dialect));
         }
     }
 
-    fn spans(&self) -> Result<Cells, Problem> {
-        let mut spans = Cells::new();
-        self.layout.dialect.split(self.record, &mut spans)?;
-        self.layout
-            .dialect
-            .check_width(spans.len(), self.layout.columns.len())?;
-        Ok(spans)
+    fn split(&self, cells: &mut Cells) -> Result<(), Problem> {
+        let Layout { columns, dialect, .. } = self.layout;
+        dialect.split(self.record, cells)?;
+        dialect.check_width(cells.len(), columns.len())
     }
 }

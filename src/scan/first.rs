@@ -256,7 +256,7 @@ pub(super) fn scan<'a, E: From<SortError>>(
                     }
                     part.flush(side, chunk.data.len() as u64, &mut tally());
                 }
-                worker.twins.flush_twins(&mut tally());
+                worker.twins.flush_twins();
                 match &keep {
                     Keep::Merge(merge, trial) => {
                         for (side, (chunk, walk)) in load.zip(walks).into_sides() {
@@ -356,12 +356,12 @@ impl Worker {
                         sound = d.problem().is_none();
                         if sound {
                             twins.add(d, false);
-                            if let Some(walk) = &mut walks.stable {
-                                walk.add(stable, d, at, raw.len());
-                            }
-                            if let Some(walk) = &mut walks.candidate {
-                                walk.add(candidate, d, Locator::of(candidate, theirs), raw.len());
-                            }
+                            let at = Pair {
+                                stable: at,
+                                candidate: Locator::of(candidate, theirs),
+                            };
+                            let chunks = Pair { stable, candidate };
+                            Walk::add_twins(walks, chunks, d, at, raw.len());
                         }
                     });
                 if !sound {

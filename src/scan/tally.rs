@@ -137,7 +137,8 @@ impl Tally {
 /// Column slots a part remembers; documents that use data as field names have no end of paths.
 const MAX_SLOTS: usize = 4096;
 
-/// One worker's own part of a tally, without the large tables: those are shared, and fed a chunk at a time.
+/// One worker's own part of a tally, without the large tables: those are shared, and fed a chunk at a time. Only twins, which
+/// are quickly worked off, have leaves of their own, as workers would spend their time on waiting for the shared ones.
 #[derive(Debug, Default)]
 pub struct Part {
     columns: Columns,
@@ -149,6 +150,8 @@ pub struct Part {
     keys: Vec<(KeyHash, RecordHash)>,
     items: Vec<Item>,
     loss: Option<LossScan>,
+    /// Leaves of its own, once it has met twins.
+    leaves: Option<Leaves>,
 }
 
 impl Part {
@@ -219,11 +222,12 @@ impl Part {
     }
 
     /// The same for records that stand on both sides; the sketch, which is a difference, has no use for them.
-    pub fn flush_twins(&mut self, shared: &mut Tally) {
-        for (key, record) in self.keys.drain(..) {
-            shared.leaves.stable.add(key, record);
-            shared.leaves.candidate.add(key, record);
+    pub fn flush_twins(&mut self) {
+        if self.keys.is_empty() {
+            return;
         }
+        let leaves = self.leaves.get_or_insert_default();
+        self.keys.drain(..).for_each(|(key, record)| leaves.add(key, record));
     }
 
     /// Counts in what the export of a chunk may have lost.
@@ -248,7 +252,12 @@ impl Part {
 
     /// The same for records that stand on both sides.
     pub fn drain_twins(&mut self, shared: &mut Tally) {
-        Side::BOTH.into_iter().for_each(|side| self.add_to(side, shared));
+        for side in Side::BOTH {
+            self.add_to(side, shared);
+            if let Some(leaves) = &self.leaves {
+                shared.leaves[side].merge(leaves);
+            }
+        }
         *self = Part::default();
     }
 

@@ -173,15 +173,21 @@ impl<'a> RawCell<'a> {
     /// Whether the cell says null.
     #[inline]
     pub fn is_null(&self) -> bool {
+        let lengths_decide = !self.inner && !self.escaped;
+        match &self.dialect.null {
+            Some(token) if lengths_decide && self.text.len() != token.len() => false,
+            None if !self.inner => false,
+            _ => self.says_null(),
+        }
+    }
+
+    fn says_null(&self) -> bool {
         if self.inner {
             return literal::is_null(self.text, self.dialect);
         }
         let Some(token) = &self.dialect.null else {
             return false;
         };
-        if !self.escaped && self.text.len() != token.len() {
-            return false;
-        }
         let quotes_decide = self.dialect.kind != DialectKind::Cqlsh;
         if quotes_decide && self.quoted || self.column.never_null && self.column.is_text() {
             return false;

@@ -22,7 +22,7 @@ pub(super) enum Order {
 }
 
 /// Bytes of a token before the key.
-const TOKEN: usize = 8;
+pub(super) const TOKEN: usize = 8;
 
 /// A token as bytes in the order of tokens.
 pub(super) fn token_bytes(token: i64) -> [u8; TOKEN] {

@@ -4,6 +4,7 @@ use super::order::{self, ORDERS, Orders, keeps};
 use crate::digest::RecordHash;
 use crate::mapping::Digester;
 use crate::scan::lane::Locator;
+use crate::Pair;
 use crate::source::Chunk;
 use crate::source::live::cql::Tokens;
 
@@ -64,6 +65,8 @@ pub(in crate::scan) struct Walk<'m> {
     entries: Vec<Entry>,
     loose: Vec<Entry>,
     faults: [Option<(u64, &'static str)>; ORDERS],
+    /// Whether the last entry is the twin of the last one of the other side's walk.
+    twin: bool,
 }
 
 impl<'m> Walk<'m> {
@@ -76,37 +79,106 @@ impl<'m> Walk<'m> {
             keys: Vec::with_capacity(chunk.ends.len() * 16),
             loose: Vec::new(),
             faults: Default::default(),
+            twin: false,
         }
     }
 
-    /// Takes the record that stands in `digester`, at `locator` of `chunk`.
-    pub fn add(&mut self, chunk: &Chunk, digester: &Digester, locator: Locator, len: usize) {
-        let from = (locator.offset - chunk.start.offset) as u32;
+    /// Takes the record that stands in `digester`, at `at` of `chunk`.
+    pub fn add(&mut self, chunk: &Chunk, digester: &Digester, at: Locator, len: usize) {
+        if let Some((entry, token)) = self.read(chunk, digester, at, len) {
+            let before = &token[..order::before_key(&self.orders)];
+            self.push(entry, (before, digester.key()), digester.keyed(), at.number);
+        }
+    }
+
+    /// Takes the record that stands in `digester` and, as the same bytes, in both chunks.
+    pub fn add_twins(
+        walks: &mut Pair<Option<Walk<'m>>>,
+        chunks: Pair<&Chunk>,
+        digester: &Digester,
+        at: Pair<Locator>,
+        len: usize,
+    ) {
+        let read = Pair::from_fn(|side| walks[side].as_mut()?.read(chunks[side], digester, at[side], len));
+        // Without one of them there is no merge any more.
+        if let (Some(ours), Some(theirs)) = (&mut walks.stable, &mut walks.candidate)
+            && let (Some((x, token)), Some((y, _))) = (read.stable, read.candidate)
+        {
+            let place = (&token[..order::before_key(&ours.orders)], digester.key());
+            let entries = Pair {
+                stable: (x, at.stable.number),
+                candidate: (y, at.candidate.number),
+            };
+            ours.push_twins(theirs, entries, place, digester.keyed());
+        }
+    }
+
+    /// The record that stands in `digester` and the bytes of its token; none if it has to have one and does not.
+    fn read(&mut self, chunk: &Chunk, digester: &Digester, at: Locator, len: usize) -> Option<(Entry, [u8; order::TOKEN])> {
+        let from = (at.offset - chunk.start.offset) as u32;
         let entry = Entry {
             record: digester.record(),
             element: digester.element(),
             key: (0, 0),
             raw: (from, from + len as u32),
-            number: (locator.number - chunk.start.record) as u32,
+            number: (at.number - chunk.start.record) as u32,
             repeated: false,
         };
         let token = match self.tokens {
             Some(tokens) if digester.keyed() => {
                 let row = &chunk.data[entry.raw.0 as usize..entry.raw.1 as usize];
                 let Some(token) = tokens.token(row) else {
-                    self.faults = [Some((locator.number, "has no token")); ORDERS];
-                    return;
+                    self.faults = [Some((at.number, "has no token")); ORDERS];
+                    return None;
                 };
                 order::token_bytes(token)
             }
             _ => Default::default(),
         };
-        let before = &token[..order::before_key(&self.orders)];
-        self.push(entry, (before, digester.key()), digester.keyed(), locator.number);
+        Some((entry, token))
+    }
+
+    /// Takes twins with the two parts of their place and their numbers.
+    ///
+    /// Of twins that follow one another in order only the first and the last are kept: those between would cancel.
+    pub(super) fn push_twins(
+        &mut self,
+        other: &mut Walk<'m>,
+        twins: Pair<(Entry, u64)>,
+        place: (&[u8], &[u8]),
+        keyed: bool,
+    ) {
+        let (together, before) = (self.twin && other.twin, self.entries.len());
+        let ((ours, number), (theirs, their_number)) = (twins.stable, twins.candidate);
+        self.push(ours, place, keyed, number);
+        let added = self.entries.len() > before;
+        if together && added && self.ascends_like(other) {
+            other.append(theirs, place);
+            if self.can_spare_one() && other.can_spare_one() {
+                for walk in [&mut *self, &mut *other] {
+                    walk.entries.swap_remove(walk.entries.len() - 2);
+                }
+            }
+        } else {
+            other.push(theirs, place, keyed, their_number);
+        }
+        (self.twin, other.twin) = (added, added);
+    }
+
+    /// Whether the last entry may follow the one before it in the other's orders too, where those before are twins.
+    fn ascends_like(&self, other: &Walk<'_>) -> bool {
+        let broken = |walk: &Walk<'_>| walk.faults.map(|fault| fault.is_some());
+        broken(self) == broken(other) && self.entries.last().is_some_and(|last| !last.repeated)
+    }
+
+    /// Whether the last entry but one has neighbours in its run, and another key than those.
+    fn can_spare_one(&self) -> bool {
+        matches!(self.entries[..], [.., _, spare, _] if !spare.repeated)
     }
 
     /// Takes a record with the two parts of its place: what stands before its key, and the key.
     pub(super) fn push(&mut self, mut entry: Entry, place: (&[u8], &[u8]), keyed: bool, number: u64) {
+        self.twin = false;
         if self.faults.iter().all(Option::is_some) {
             return;
         }
@@ -138,6 +210,15 @@ impl<'m> Walk<'m> {
         } else {
             self.loose.push(entry);
         }
+    }
+
+    /// Takes a record that is known to come after all others in every order that is left.
+    fn append(&mut self, mut entry: Entry, place: (&[u8], &[u8])) {
+        let from = self.keys.len() as u32;
+        self.keys.extend_from_slice(place.0);
+        self.keys.extend_from_slice(place.1);
+        entry.key = (from, self.keys.len() as u32);
+        self.entries.push(entry);
     }
 
     /// The run of the chunk that was walked.

@@ -24,9 +24,9 @@ fn key(record: Record) -> Vec<u8> {
     }
 }
 
-/// One run of one-byte records, the first of which is the one with `number` on its side.
-fn run(records: &[Record], number: u64) -> Run {
-    let chunk = Chunk {
+/// A chunk of one-byte records, the first of which is the one with `number` on its side.
+fn chunk(records: &[Record], number: u64) -> Chunk {
+    Chunk {
         data: records.iter().map(|r| r.1).collect(),
         ends: (1..=records.len()).collect(),
         part: 0,
@@ -36,14 +36,70 @@ fn run(records: &[Record], number: u64) -> Run {
         },
         file_offset: None,
         resume: None,
-    };
+    }
+}
+
+fn push(walk: &mut Walk<'_>, record: Record, at: usize, number: u64) {
+    let entry = Entry::at(RecordHash(record.1.into()), at as u32);
+    walk.push(entry, (&[], &key(record)), record.0.is_some(), number + at as u64);
+}
+
+/// One run of one-byte records.
+fn run(records: &[Record], number: u64) -> Run {
+    let chunk = chunk(records, number);
     let mut walk = Walk::over(&chunk, OF_KEYS, None);
     for (i, &record) in records.iter().enumerate() {
-        let hash = RecordHash(record.1.into());
-        let entry = Entry::at(hash, i as u32);
-        walk.push(entry, (&[], &key(record)), record.0.is_some(), number + i as u64);
+        push(&mut walk, record, i, number);
     }
     walk.finish(chunk)
+}
+
+/// The runs of two sides, cut into chunks of the given lengths, that are walked two by two: records that are the same and
+/// have a key go as twins.
+fn walked_together(sides: Pair<&[Record]>, cuts: (&[usize], &[usize])) -> Pair<Vec<Run>> {
+    let pieces = |records: &[Record], lengths: &[usize]| {
+        let (mut pieces, mut at) = (Vec::new(), 0);
+        for length in lengths.iter().chain([&usize::MAX]) {
+            let end = at + (*length).min(records.len() - at);
+            pieces.push((at as u64, records[at..end].to_vec()));
+            at = end;
+        }
+        pieces
+    };
+    let (ours, theirs) = (pieces(sides.stable, cuts.0), pieces(sides.candidate, cuts.1));
+    let mut runs = Pair::<Vec<Run>>::default();
+    for at in 0..ours.len().max(theirs.len()) {
+        let (Some((m, a)), Some((n, b))) = (ours.get(at), theirs.get(at)) else {
+            runs.stable.extend(ours.get(at).map(|(m, a)| run(a, *m)));
+            runs.candidate.extend(theirs.get(at).map(|(n, b)| run(b, *n)));
+            continue;
+        };
+        let (x, y) = (chunk(a, *m), chunk(b, *n));
+        let (mut left, mut right) = (Walk::over(&x, OF_KEYS, None), Walk::over(&y, OF_KEYS, None));
+        let mut next = 0;
+        for (i, &record) in a.iter().enumerate() {
+            match b[next..].iter().position(|r| *r == record && r.0.is_some()) {
+                Some(skipped) => {
+                    (next..next + skipped).for_each(|j| push(&mut right, b[j], j, *n));
+                    next += skipped;
+                    let twin = |at: usize, number: u64| {
+                        (Entry::at(RecordHash(record.1.into()), at as u32), number + at as u64)
+                    };
+                    let twins = Pair {
+                        stable: twin(i, *m),
+                        candidate: twin(next, *n),
+                    };
+                    left.push_twins(&mut right, twins, (&[], &key(record)), true);
+                    next += 1;
+                }
+                None => push(&mut left, record, i, *m),
+            }
+        }
+        (next..b.len()).for_each(|j| push(&mut right, b[j], j, *n));
+        runs.stable.push(left.finish(x));
+        runs.candidate.push(right.finish(y));
+    }
+    runs
 }
 
 /// Cuts the records of a side into runs of the given lengths; what is left over is the last run.
@@ -157,6 +213,28 @@ proptest! {
     }
 
     #[test]
+    fn twins_that_are_walked_together_come_to_the_same(
+        stable in side(), candidate in side(), same in any::<bool>(), cuts in (lengths(), lengths()),
+        shuffle in any::<u64>(), broken in proptest::option::of(0i64..60),
+    ) {
+        let (mut stable, mut candidate) = (stable, candidate);
+        if same {
+            // Mostly twins, with what the other side had between them.
+            candidate.retain(|r| r.0.is_some_and(|key| key % 5 == 0));
+            candidate.extend(&stable);
+            candidate.sort_by_key(|r| r.0.unwrap_or(i64::MIN));
+        }
+        if let Some(key) = broken {
+            stable.insert(stable.len() / 2, (Some(key), 7));
+            candidate.insert(candidate.len() / 3, (Some(key), 7));
+        }
+        let sides = Pair { stable: &stable[..], candidate: &candidate[..] };
+        let alone = Pair { stable: runs(&stable, &cuts.0), candidate: runs(&candidate, &cuts.1) };
+        let together = walked_together(sides, (&cuts.0, &cuts.1));
+        prop_assert_eq!(merge(together, shuffle).map(sorted), merge(alone, shuffle).map(sorted));
+    }
+
+    #[test]
     fn a_side_against_itself_leaves_repeated_keys_only(records in side(), cuts in lengths()) {
         let sides = Pair { stable: runs(&records, &cuts), candidate: runs(&records, &[]) };
         let found = sorted(merge(sides, 1).unwrap());
@@ -191,14 +269,7 @@ proptest! {
 #[test]
 fn numbers_written_as_text_have_an_order_too() {
     let side = |numbers: &[u32]| {
-        let chunk = Chunk {
-            data: vec![0; numbers.len()],
-            ends: (1..=numbers.len()).collect(),
-            part: 0,
-            start: Position::START,
-            file_offset: None,
-            resume: None,
-        };
+        let chunk = chunk(&vec![(None, 0); numbers.len()], 0);
         let mut walk = Walk::over(&chunk, OF_KEYS, None);
         for (i, n) in numbers.iter().enumerate() {
             walk.push(
