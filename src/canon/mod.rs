@@ -34,7 +34,7 @@ pub use equality::{Absent, Equality, FieldOrder, Normalize, Numbers};
 pub use flat::Flat;
 pub use native::{NativeRow, RawNative};
 pub use order::{compare_keys, compare_rows};
-pub use raw::{Expect, Raw, RawRecord, VisitField, VisitItem};
+pub use raw::{Expect, FieldReader, Raw, RawRecord, VisitField, VisitItem};
 pub use row::{Layout, Row};
 pub use untyped::{NULL, is_empty_collection, without_types};
 

@@ -30,6 +30,15 @@ pub trait Expect {
     fn expected(&self) -> &[u8];
 }
 
+/// Takes the fields of a record as they come.
+pub trait FieldReader: Expect {
+    /// Takes a field; without a name it is the one that was expected. False if no more are wanted.
+    ///
+    /// # Errors
+    /// What ends the walk with a problem.
+    fn field(&mut self, name: Option<&[u8]>, value: Raw<'_>) -> Result<bool, Problem>;
+}
+
 /// Expects nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Nothing;
@@ -57,7 +66,7 @@ pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
 
 impl<'a> Raw<'a> {
     /// Writes the value's canonical bytes in one go, if it is short and simple; false if it is left to the encoder.
-    #[inline]
+    #[inline(always)]
     pub fn flat(&self, out: &mut Flat) -> bool {
         match self {
             Raw::Bson(raw) => raw.flat(out),
@@ -151,26 +160,19 @@ pub enum RawRecord<'a> {
 }
 
 impl<'a> RawRecord<'a> {
-    /// Calls `visit` for each field in source order, until it returns false. The name is given unless it is the one that
-    /// `state` expects.
+    /// Gives `reader` each field in source order, until it wants no more.
     #[inline]
-    pub fn walk_while<E: Expect>(
-        &self,
-        state: &mut E,
-        mut visit: impl FnMut(&mut E, Option<&[u8]>, Raw<'a>) -> Result<bool, Problem>,
-    ) -> Result<(), Problem> {
+    pub fn read<R: FieldReader>(&self, reader: &mut R) -> Result<(), Problem> {
         match self {
-            RawRecord::Bson(document) => bson::walk_while(document, state, |state, name, value| {
-                visit(state, name, Raw::Bson(value))
-            }),
+            RawRecord::Bson(document) => {
+                bson::walk_while(document, reader, |r, name, value| r.field(name, Raw::Bson(value)))
+            }
             RawRecord::Json(text) => {
-                ejson::walk_while(text, |name, value| visit(state, Some(name), Raw::Json(value)))
+                ejson::walk_while(text, |name, value| reader.field(Some(name), Raw::Json(value)))
             }
-            RawRecord::Row(row) => {
-                row.walk_while(state, |state, name, cell| visit(state, name, Raw::Cell(cell)))
-            }
+            RawRecord::Row(row) => row.walk_while(reader, |r, name, cell| r.field(name, Raw::Cell(cell))),
             RawRecord::Native(row) => {
-                row.walk_while(state, |state, name, cell| visit(state, name, Raw::Native(cell)))
+                row.walk_while(reader, |r, name, cell| r.field(name, Raw::Native(cell)))
             }
         }
     }
@@ -180,8 +182,17 @@ impl<'a> RawRecord<'a> {
         &self,
         mut visit: impl FnMut(&[u8], Raw<'a>) -> Result<bool, Problem>,
     ) -> Result<(), Problem> {
-        self.walk_while(&mut Nothing, |_, name, value| {
-            visit(name.unwrap_or_default(), value)
-        })
+        match self {
+            RawRecord::Bson(document) => bson::walk_while(document, &mut Nothing, |_, name, value| {
+                visit(name.unwrap_or_default(), Raw::Bson(value))
+            }),
+            RawRecord::Json(text) => ejson::walk_while(text, |name, value| visit(name, Raw::Json(value))),
+            RawRecord::Row(row) => row.walk_while(&mut Nothing, |_, name, cell| {
+                visit(name.unwrap_or_default(), Raw::Cell(cell))
+            }),
+            RawRecord::Native(row) => row.walk_while(&mut Nothing, |_, name, cell| {
+                visit(name.unwrap_or_default(), Raw::Native(cell))
+            }),
+        }
     }
 }

@@ -19,7 +19,7 @@ struct Seen {
 
 impl Digester {
     /// Counts in the value of a field that the shape knows.
-    #[inline]
+    #[inline(always)]
     pub(super) fn put_known(&mut self, p: &Projection, entry: &Entry, raw: Raw<'_>, open: bool) {
         match &entry.target {
             Target::Path { path, seed } => {
@@ -30,17 +30,21 @@ impl Digester {
                     _ = self.sum_up(*seed, hashed(p, *seed, self.flat.bytes(), false));
                     return;
                 }
-                self.encoder.clear();
-                match raw.encode(&mut self.encoder) {
-                    Ok(()) => {
-                        let hash = hashed(p, *seed, self.encoder.bytes(), cannot_be_empty(raw));
-                        _ = self.sum_up(*seed, hash);
-                    }
-                    Err(problem) => self.fail_raw(p, None, path, problem, raw),
-                }
+                self.put_encoded(p, path, *seed, raw);
             }
             Target::Rule(rule) => self.put_rule(p, *rule, raw),
             Target::Nowhere | Target::Walk => {}
+        }
+    }
+
+    fn put_encoded(&mut self, p: &Projection, path: &str, seed: u64, raw: Raw<'_>) {
+        self.encoder.clear();
+        match raw.encode(&mut self.encoder) {
+            Ok(()) => {
+                let hash = hashed(p, seed, self.encoder.bytes(), cannot_be_empty(raw));
+                _ = self.sum_up(seed, hash);
+            }
+            Err(problem) => self.fail_raw(p, None, path, problem, raw),
         }
     }
 

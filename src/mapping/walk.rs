@@ -8,7 +8,7 @@ use super::names::{Child, Node, escape};
 use super::projection::Projection;
 use super::rule::{ELEMENT, INDEX, Unmapped};
 use super::shape::{Entry, Shape, Target};
-use crate::canon::{Expect, Raw, RawRecord};
+use crate::canon::{Expect, FieldReader, Raw, RawRecord};
 use crate::model::{Number, NumberType, Problem, Value};
 use std::borrow::Cow;
 
@@ -42,24 +42,13 @@ impl Projection {
         digester.start(at, 0);
         let shape = std::mem::take(&mut digester.shape);
         let mut follower = Follower {
+            projection: self,
+            digester,
             shape: &shape,
             next: 0,
             lost: false,
         };
-        let walked = raw.walk_while(&mut follower, |follower, name, value| {
-            let Some(entry) = follower.entry(name) else {
-                return Ok(false);
-            };
-            match entry.target {
-                Target::Walk => {
-                    let name = name.unwrap_or(&entry.name);
-                    let put = &mut |slot: Slot<'_>, raw: Raw<'_>| digester.put(self, slot, raw);
-                    self.visit(&self.root, name, value, &mut 0, &mut Vec::new(), put)?;
-                }
-                _ => digester.put_known(self, entry, value, shape.open),
-            }
-            Ok(true)
-        });
+        let walked = raw.read(&mut follower);
         let known = !follower.lost;
         digester.shape = shape;
         if known {
@@ -253,8 +242,10 @@ impl Projection {
     }
 }
 
-/// How far the fields of a record have followed a shape.
+/// Follows a shape with the fields of a record.
 struct Follower<'s> {
+    projection: &'s Projection,
+    digester: &'s mut Digester,
     shape: &'s Shape,
     /// The place in the shape after the field met last.
     next: usize,
@@ -263,7 +254,13 @@ struct Follower<'s> {
 }
 
 impl<'s> Follower<'s> {
-    /// The entry of the next field; no name: the one that was expected.
+    #[inline(never)]
+    fn walk(&mut self, name: &[u8], value: Raw<'_>) -> Result<(), Problem> {
+        let (p, digester) = (self.projection, &mut *self.digester);
+        let put = &mut |slot: Slot<'_>, raw: Raw<'_>| digester.put(p, slot, raw);
+        p.visit(&p.root, name, value, &mut 0, &mut Vec::new(), put)
+    }
+
     #[inline]
     fn entry(&mut self, name: Option<&[u8]>) -> Option<&'s Entry> {
         let place = match name {
@@ -285,6 +282,23 @@ impl Expect for Follower<'_> {
     #[inline]
     fn expected(&self) -> &[u8] {
         self.shape.name(self.next)
+    }
+}
+
+impl FieldReader for Follower<'_> {
+    /// Inlined into the walk over each format, so that what a value is known to be there is known here.
+    #[inline(always)]
+    fn field(&mut self, name: Option<&[u8]>, value: Raw<'_>) -> Result<bool, Problem> {
+        let Some(entry) = self.entry(name) else {
+            return Ok(false);
+        };
+        match entry.target {
+            Target::Walk => self.walk(name.unwrap_or(&entry.name), value)?,
+            _ => self
+                .digester
+                .put_known(self.projection, entry, value, self.shape.open),
+        }
+        Ok(true)
     }
 }
 
