@@ -1,6 +1,6 @@
 //! Progress on standard error: a bar for people, plain lines for logs; and the signals that stop a run.
 
-use crate::scan::Monitor;
+use crate::scan::{Monitor, Over, beside};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use std::io::IsTerminal;
@@ -51,26 +51,14 @@ pub(super) fn watch<T>(
     work: impl FnOnce(&Monitor) -> T,
 ) -> T {
     let monitor = Monitor::default();
-    let done = AtomicBool::new(false);
     signals.idle.store(false, Ordering::Relaxed);
-    std::thread::scope(|threads| {
-        threads.spawn(|| show(total, &monitor, &done, signals, waits));
-        // Also where the work panics: the scope waits for the thread that shows it.
-        let _done = Done(&done);
-        work(&monitor)
-    })
+    beside(
+        |over| show(total, &monitor, over, signals, waits),
+        || work(&monitor),
+    )
 }
 
-/// Tells that the work is over when it goes out of scope.
-struct Done<'a>(&'a AtomicBool);
-
-impl Drop for Done<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-fn show(total: u64, monitor: &Monitor, done: &AtomicBool, signals: &Signals, waits: Waits<'_>) {
+fn show(total: u64, monitor: &Monitor, over: &Over, signals: &Signals, waits: Waits<'_>) {
     let terminal = std::io::stderr().is_terminal();
     let bar = terminal.then(|| {
         let style = ProgressStyle::with_template(
@@ -79,8 +67,8 @@ fn show(total: u64, monitor: &Monitor, done: &AtomicBool, signals: &Signals, wai
         ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
     });
     let (started, mut said) = (Instant::now(), Instant::now());
-    while !done.load(Ordering::Relaxed) {
-        std::thread::park_timeout(Duration::from_millis(20));
+    while !over.is_so() {
+        over.wait(Duration::from_millis(20));
         if signals.interrupt.load(Ordering::Relaxed) || signals.terminate.load(Ordering::Relaxed) {
             monitor.stop.store(true, Ordering::Relaxed);
         }
@@ -113,20 +101,5 @@ fn show(total: u64, monitor: &Monitor, done: &AtomicBool, signals: &Signals, wai
     }
     if let Some(bar) = bar {
         bar.finish_and_clear();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_in_the_work_comes_through() {
-        let caught = std::panic::catch_unwind(|| {
-            watch(0, &Signals::default(), &|| None, |_| {
-                std::panic::resume_unwind(Box::new("broken"))
-            })
-        });
-        assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"broken"));
     }
 }

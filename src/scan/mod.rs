@@ -2,6 +2,7 @@
 
 mod ages;
 mod aside;
+mod beside;
 mod check;
 mod columns;
 mod compare;
@@ -27,6 +28,7 @@ mod twins;
 mod unique;
 mod wire;
 
+pub use beside::{Over, beside};
 pub use compare::{Means, Prepared};
 pub use compile::{compile, equality_for};
 pub use doctor::Points;

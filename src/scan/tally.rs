@@ -227,7 +227,9 @@ impl Part {
             return;
         }
         let leaves = self.leaves.get_or_insert_default();
-        self.keys.drain(..).for_each(|(key, record)| leaves.add(key, record));
+        self.keys
+            .drain(..)
+            .for_each(|(key, record)| leaves.add(key, record));
     }
 
     /// Counts in what the export of a chunk may have lost.

@@ -1,10 +1,10 @@
 //! A run: what the records of one chunk bring to a merge, in the order in which they stand.
 
 use super::order::{self, ORDERS, Orders, keeps};
+use crate::Pair;
 use crate::digest::RecordHash;
 use crate::mapping::Digester;
 use crate::scan::lane::Locator;
-use crate::Pair;
 use crate::source::Chunk;
 use crate::source::live::cql::Tokens;
 
@@ -114,7 +114,13 @@ impl<'m> Walk<'m> {
     }
 
     /// The record that stands in `digester` and the bytes of its token; none if it has to have one and does not.
-    fn read(&mut self, chunk: &Chunk, digester: &Digester, at: Locator, len: usize) -> Option<(Entry, [u8; order::TOKEN])> {
+    fn read(
+        &mut self,
+        chunk: &Chunk,
+        digester: &Digester,
+        at: Locator,
+        len: usize,
+    ) -> Option<(Entry, [u8; order::TOKEN])> {
         let from = (at.offset - chunk.start.offset) as u32;
         let entry = Entry {
             record: digester.record(),

@@ -83,7 +83,10 @@ fn walked_together(sides: Pair<&[Record]>, cuts: (&[usize], &[usize])) -> Pair<V
                     (next..next + skipped).for_each(|j| push(&mut right, b[j], j, *n));
                     next += skipped;
                     let twin = |at: usize, number: u64| {
-                        (Entry::at(RecordHash(record.1.into()), at as u32), number + at as u64)
+                        (
+                            Entry::at(RecordHash(record.1.into()), at as u32),
+                            number + at as u64,
+                        )
                     };
                     let twins = Pair {
                         stable: twin(i, *m),

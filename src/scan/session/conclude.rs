@@ -8,6 +8,7 @@ use crate::report::{
     AuditResult, ClusterTime, CompareResult, CompareRun, Outcome, Report, RunFacts, SnapshotReads,
     StoreIdentity, StoreLoad,
 };
+use crate::scan::beside::{Over, beside};
 use crate::scan::compare::{Means, Prepared, reconcile};
 use crate::scan::first::Scanned;
 use crate::scan::pass::Monitor;
@@ -16,17 +17,8 @@ use crate::store::write_atomic;
 use crate::verdict::{Evidence, decide};
 use crate::{Pair, Side};
 use jiff::Timestamp;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
-
-/// Says that something is over when it goes out of scope, also where it panics.
-struct Over<'a>(&'a AtomicBool);
-
-impl Drop for Over<'_> {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
 
 impl Session {
     pub(super) fn conclude(
@@ -51,18 +43,16 @@ impl Session {
         let path = dir.join("divergences.ndjson");
         let mut results: Vec<CompareResult> = Vec::new();
         let mut failed = None;
-        let over = AtomicBool::new(false);
-        let written = std::thread::scope(|threads| {
-            threads.spawn(|| {
-                while !over.load(Ordering::Relaxed) {
-                    if cancelled || told.ending() {
-                        quiet.end.store(true, Ordering::Relaxed);
-                        return self.hurry();
-                    }
-                    std::thread::sleep(Monitor::LOOK);
+        let heed = |over: &Over| {
+            while !over.is_so() {
+                if cancelled || told.ending() {
+                    quiet.end.store(true, Ordering::Relaxed);
+                    return self.hurry();
                 }
-            });
-            let _over = Over(&over);
+                over.wait(Monitor::LOOK);
+            }
+        };
+        let written = beside(heed, || {
             write_atomic(&path, |out| {
                 for (prepared, scanned) in self.prepared.iter().zip(&mut scanned) {
                     match reconcile(prepared, scanned, means, out) {
