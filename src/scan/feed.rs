@@ -53,11 +53,11 @@ impl<'l> Feed<'l> {
     }
 
     /// The next chunk of whole records. Trouble is noted in `unread`; it ends the feed of files, and that of a live store
-    /// if it does not end itself.
-    pub fn next_chunk(&mut self) -> Option<Chunk> {
+    /// if it does not end itself. `known` is the other side's chunk of about the same records, where both sides read alike.
+    pub fn next_chunk(&mut self, known: Option<&Chunk>) -> Option<Chunk> {
         loop {
             let span = *self.spans.first()?;
-            match self.read_on(span) {
+            match self.read_on(span, known) {
                 Ok(Some(chunk)) => {
                     self.failures = 0;
                     self.resting = chunk.resume.is_some();
@@ -104,10 +104,11 @@ impl<'l> Feed<'l> {
         }
     }
 
-    fn read_on(&mut self, span: Span) -> Result<Option<Chunk>, SourceError> {
+    fn read_on(&mut self, span: Span, known: Option<&Chunk>) -> Result<Option<Chunk>, SourceError> {
         if self.stream.is_none() {
             self.stream = Some(self.lane.chunks(span)?);
         }
-        self.stream.as_mut().expect("opened above").next_chunk()
+        let stream = self.stream.as_mut().expect("opened above");
+        stream.next_like(known)
     }
 }

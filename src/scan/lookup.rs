@@ -112,7 +112,7 @@ fn sort_in(lane: &Lane, page: Page, found: &mut Found) {
 fn look_through(lane: &Lane, keys: &FxHashMap<Vec<u8>, String>, found: &mut Found) {
     let mut feed = Feed::new(lane, vec![Span::ALL]);
     let (mut short, mut full) = (lane.digester(Depth::Key), lane.digester(Depth::Tree));
-    while let Some(chunk) = feed.next_chunk() {
+    while let Some(chunk) = feed.next_chunk(None) {
         for number in 0..chunk.ends.len() {
             let mut wanted = false;
             lane.project(&chunk, number, &mut short, &mut |d, _, _| {

@@ -255,15 +255,17 @@ impl<F: Flow> Desk<'_, '_, F> {
         let now = Duration::ZERO;
         let first = due
             .stable
-            .then(|| self.read(Side::Stable, &mut stable, now).flatten());
+            .then(|| self.read(Side::Stable, &mut stable, None, now).flatten());
+        let first = first.flatten();
+        let known = first.as_ref().map(|(_, chunk)| chunk);
         // One hand over the other: whoever comes next finds the sides at the same place.
         let mut candidate = self.feeds.candidate.lock().expect(POISONED);
         drop(stable);
         let second = due
             .candidate
-            .then(|| self.read(Side::Candidate, &mut candidate, now).flatten());
+            .then(|| self.read(Side::Candidate, &mut candidate, known, now).flatten());
         let load = Pair {
-            stable: first.flatten(),
+            stable: first,
             candidate: second.flatten(),
         };
         self.lead.lock().expect(POISONED).correct(due, planned, &load);
@@ -334,7 +336,7 @@ impl<F: Flow> Desk<'_, '_, F> {
         for side in sides {
             match self.feeds[side].try_lock() {
                 Ok(mut feed) => {
-                    if let Some(chunk) = self.read(side, &mut feed, Duration::ZERO) {
+                    if let Some(chunk) = self.read(side, &mut feed, None, Duration::ZERO) {
                         return load(side, chunk);
                     }
                 }
@@ -343,7 +345,7 @@ impl<F: Flow> Desk<'_, '_, F> {
             }
         }
         let mut feed = self.feeds[first].lock().expect(POISONED);
-        load(first, self.read(first, &mut feed, PATIENCE).flatten())
+        load(first, self.read(first, &mut feed, None, PATIENCE).flatten())
     }
 
     /// Whether a side is in the midst of a range and cannot read on before the other has caught up.
@@ -352,13 +354,19 @@ impl<F: Flow> Desk<'_, '_, F> {
     }
 
     /// Reads on, if the flow admits it within `patience`. No chunk: the feed has ended.
-    fn read(&self, side: Side, feed: &mut Feed<'_>, patience: Duration) -> Option<Option<(u64, Chunk)>> {
+    fn read(
+        &self,
+        side: Side,
+        feed: &mut Feed<'_>,
+        known: Option<&Chunk>,
+        patience: Duration,
+    ) -> Option<Option<(u64, Chunk)>> {
         let enough = feed.resting() && (self.over)() && !self.waits(side.other());
         if enough || !self.flow.admits(side, feed.read, patience) {
             return None;
         }
         let number = feed.read;
-        let chunk = feed.next_chunk();
+        let chunk = feed.next_chunk(known);
         self.read[side].store(feed.read, Ordering::Relaxed);
         self.resting[side].store(feed.resting(), Ordering::Relaxed);
         if feed.ended() {

@@ -100,10 +100,16 @@ impl ChunkStream {
         reason = "an iterator of results invites reading on after an error"
     )]
     pub fn next(&mut self) -> Result<Option<Chunk>, SourceError> {
+        self.next_like(None)
+    }
+
+    /// The same. `known` is a chunk of another stream of the same format; records that it holds, too, are found faster.
+    pub fn next_like(&mut self, known: Option<&Chunk>) -> Result<Option<Chunk>, SourceError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        let next = self.advance();
+        // The length of a BSON document is told faster than found.
+        let next = self.advance(known.filter(|_| self.namespace.format != Format::Bson));
         if let Err(error) = &next {
             self.failed = Some(error.clone());
         }
@@ -120,7 +126,7 @@ impl ChunkStream {
         self.at
     }
 
-    fn advance(&mut self) -> Result<Option<Chunk>, SourceError> {
+    fn advance(&mut self, known: Option<&Chunk>) -> Result<Option<Chunk>, SourceError> {
         loop {
             if self.to.is_some_and(|to| self.at.offset >= to.offset) {
                 return Ok(None);
@@ -132,7 +138,7 @@ impl ChunkStream {
                     None => return self.check_end(),
                 },
             };
-            let chunk = self.read(&mut open)?;
+            let chunk = self.read(&mut open, known)?;
             match chunk {
                 Some((chunk, ended)) => {
                     if ended {
@@ -153,7 +159,11 @@ impl ChunkStream {
     }
 
     /// Reads up to the end of at least one record. The flag tells that the part has ended; then `self.at` is its end.
-    fn read(&mut self, open: &mut OpenPart) -> Result<Option<(Chunk, bool)>, SourceError> {
+    fn read(
+        &mut self,
+        open: &mut OpenPart,
+        known: Option<&Chunk>,
+    ) -> Result<Option<(Chunk, bool)>, SourceError> {
         let mut data = std::mem::take(&mut open.carry);
         let mut ends = Vec::new();
         let mut target = self.chunk_bytes.max(data.len() + 1);
@@ -181,7 +191,7 @@ impl ChunkStream {
                 return Err(self.misplaced());
             }
             ends.clear();
-            let hopped = self.framing.hop(&data, &mut ends);
+            let hopped = self.framing.hop(&data, known, &mut ends);
             let back = data.len() - ends.last().copied().unwrap_or(0);
             if let Err(problem) = hopped {
                 failure = Some(self.bad_record(open, problem, back));

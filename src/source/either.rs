@@ -138,8 +138,13 @@ impl Stream {
     /// # Errors
     /// Files are not read on after one; a live stream goes on with the next range.
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>, SourceError> {
+        self.next_like(None)
+    }
+
+    /// The same, where it may hold the records of a chunk that is `known`; see [`ChunkStream::next_like`].
+    pub fn next_like(&mut self, known: Option<&Chunk>) -> Result<Option<Chunk>, SourceError> {
         match self {
-            Stream::Files(files) => files.next(),
+            Stream::Files(files) => files.next_like(known),
             Stream::Live(live) => live.next_chunk(),
         }
     }

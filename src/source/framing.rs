@@ -2,6 +2,7 @@
 
 use memchr::memchr;
 
+use super::chunk::Chunk;
 use super::format::Format;
 use crate::canon::csv::Dialect;
 use crate::model::Problem;
@@ -23,16 +24,69 @@ pub(super) trait Framing: Send {
 
     /// Appends the ends of all whole records of `buf` to `ends`, the first starting at 0. On a problem `ends` holds the
     /// records before it.
-    fn hop(&self, buf: &[u8], ends: &mut Vec<usize>) -> Result<(), Problem> {
+    ///
+    /// Lines that stand in `known` too, a chunk cut in the same way, need not be looked through once more: where the same
+    /// bytes come, the record ends at the same place.
+    fn hop(&self, buf: &[u8], known: Option<&Chunk>, ends: &mut Vec<usize>) -> Result<(), Problem> {
+        let mut known = known.map(Known::of);
         let mut at = 0;
         while at < buf.len() {
-            match self.record_end(buf, at)? {
-                Some(end) => ends.push(end),
-                None => break,
-            }
-            at = *ends.last().expect("just pushed");
+            let twin = known.as_mut().and_then(|known| known.line(&buf[at..]));
+            let end = match twin {
+                Some(len) => at + len,
+                None => match self.record_end(buf, at)? {
+                    Some(end) => end,
+                    None => break,
+                },
+            };
+            ends.push(end);
+            at = end;
         }
         Ok(())
+    }
+}
+
+/// Goes through the lines of a chunk that are met again, mostly in the same order.
+struct Known<'c> {
+    chunk: &'c Chunk,
+    /// The lines looked at next.
+    window: std::ops::Range<usize>,
+    missed: usize,
+}
+
+impl Known<'_> {
+    /// Lines looked at for one that is met.
+    const WINDOW: usize = 16;
+    /// Lines in a row that were not found after which no more are looked for.
+    const TRIES: usize = 64;
+
+    fn of(chunk: &Chunk) -> Known<'_> {
+        Known {
+            chunk,
+            // Two chunks need not begin at the same line.
+            window: 0..Known::lines(chunk),
+            missed: 0,
+        }
+    }
+
+    /// Lines that are sure to have an end of their own: the last one may have that of its file.
+    fn lines(chunk: &Chunk) -> usize {
+        chunk.ends.len().saturating_sub(1)
+    }
+
+    /// The length of the line at the head of `rest`, if it is a known one.
+    fn line(&mut self, rest: &[u8]) -> Option<usize> {
+        if self.missed >= Known::TRIES {
+            return None;
+        }
+        let mut lines = self.window.clone().map(|at| (at, self.chunk.record(at)));
+        let found = lines.find(|(_, line)| rest.starts_with(line));
+        let next = found.map_or(self.window.start, |(at, _)| at + 1);
+        if found.is_some() || self.missed > 0 {
+            self.window = next..Known::lines(self.chunk).min(next + Known::WINDOW);
+        }
+        self.missed = if found.is_some() { 0 } else { self.missed + 1 };
+        found.map(|(_, line)| line.len())
     }
 }
 
@@ -131,10 +185,12 @@ impl Framing for Csv {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Position;
+    use proptest::prelude::*;
 
     fn cut(framing: &dyn Framing, text: &str) -> Vec<String> {
         let mut ends = Vec::new();
-        framing.hop(text.as_bytes(), &mut ends).unwrap();
+        framing.hop(text.as_bytes(), None, &mut ends).unwrap();
         let at = ends.last().copied().unwrap_or(0);
         if at < text.len() && framing.last(&text.as_bytes()[at..]).unwrap() {
             ends.push(text.len());
@@ -149,6 +205,38 @@ mod tests {
 
     fn cqlsh() -> Csv {
         Csv(Dialect::cqlsh(""))
+    }
+
+    proptest! {
+        #[test]
+        fn known_lines_end_where_they_end_anyway(
+            text in "([ab,]|\"|\"\"|\n|\r\n|\\\\){0,120}",
+            cuts in (any::<prop::sample::Index>(), any::<prop::sample::Index>()),
+            insert in "[ab,\n\"]{0,4}",
+        ) {
+            let (from, at) = (cuts.0.index(text.len() + 1), cuts.1.index(text.len() + 1));
+            let other = format!("{}{insert}{}", &text[from.min(at)..at], &text[at..]);
+            let framings: [&dyn Framing; 3] = [&rfc(), &cqlsh(), &Ndjson];
+            for framing in framings {
+                let hop = |text: &str, known: Option<&Chunk>| {
+                    let mut ends = Vec::new();
+                    framing.hop(text.as_bytes(), known, &mut ends).unwrap();
+                    ends
+                };
+                let ends = hop(&text, None);
+                // A last line without its end is a record of a chunk, too.
+                let rest = ends.last().is_none_or(|last| *last < text.len()) && !text.is_empty();
+                let known = Chunk {
+                    data: text.clone().into_bytes(),
+                    ends: ends.into_iter().chain(rest.then_some(text.len())).collect(),
+                    part: 0,
+                    start: Position::START,
+                    file_offset: None,
+                    resume: None,
+                };
+                prop_assert_eq!(hop(&other, Some(&known)), hop(&other, None));
+            }
+        }
     }
 
     #[test]
