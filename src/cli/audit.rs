@@ -173,6 +173,7 @@ pub(super) fn conduct(
         slices: tuning.slices,
         only,
         again: None,
+        shared: false,
     };
     let (session, dir) = begin(config, policy, choices, tuning.run_dir.as_deref(), &base)?;
     let report = watch(
@@ -339,6 +340,7 @@ pub(super) fn config(command: ConfigCommand) -> Result<Exit, Failure> {
                 slices: None,
                 only: chosen.only,
                 again: None,
+                shared: false,
             };
             let session = Session::open(config, policy, &choices, temp.path())?;
             let mut out = String::new();

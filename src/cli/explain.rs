@@ -83,6 +83,7 @@ fn again(out: &mut String, run: &Path, config: &Path, met: &[Listed]) -> Result<
         slices: None,
         only: met.iter().map(|listed| listed.compare.clone()).collect(),
         again: Some(plan.clone()),
+        shared: false,
     };
     let session = Session::open(Config::load(config)?, Policy::strict(), &choices, temp.path())?;
     for compare in &session.plan.compares {

@@ -24,6 +24,7 @@ pub(super) fn plan(args: PlanArgs) -> Result<Exit, Failure> {
         slices: args.tuning.slices,
         only: args.chosen.only,
         again: None,
+        shared: true,
     };
     let session = Session::open(config, Policy::strict(), &choices, temp.path())?;
     let json = serde_json::to_vec_pretty(&session.plan).expect("a plan has a JSON form");

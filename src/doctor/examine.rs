@@ -323,6 +323,7 @@ fn together(
         slices: None,
         only: only.to_vec(),
         again: None,
+        shared: false,
     };
     let sources = sides.try_map(|side| side.source.clone().ok_or(()));
     let Ok(sources) = sources else {

@@ -1,7 +1,7 @@
 //! What drill-down keeps of a field.
 
 use crate::canon::Raw;
-use crate::canon::cell::ColumnSpec;
+use crate::canon::cell::{ColumnSpec, Written};
 use crate::model::{Problem, Value};
 
 /// A text cell, kept for drill-down.
@@ -9,14 +9,10 @@ use crate::model::{Problem, Value};
 pub struct OwnedCell {
     /// The column, or the field of a user-defined type.
     pub column: ColumnSpec,
-    /// Whether this is part of another cell's value.
-    pub inner: bool,
     /// The bytes between the quotes, escapes still in.
     pub text: Vec<u8>,
-    /// Whether quotes stood around them.
-    pub quoted: bool,
-    /// Whether they hold escapes.
-    pub escaped: bool,
+    /// How they are written.
+    pub written: Written,
 }
 
 impl OwnedCell {
@@ -25,10 +21,8 @@ impl OwnedCell {
         match raw {
             Raw::Cell(cell) => Some(OwnedCell {
                 column: cell.column.clone(),
-                inner: cell.inner,
                 text: cell.text.to_vec(),
-                quoted: cell.quoted,
-                escaped: cell.escaped,
+                written: cell.written,
             }),
             _ => None,
         }

@@ -48,16 +48,12 @@ impl MappingJudge {
         let layout = self.layouts[side].as_ref()?;
         let OwnedCell {
             column,
-            inner,
             text,
-            quoted,
-            escaped,
+            written,
         } = cell;
         let raw = RawCell {
             text,
-            quoted: *quoted,
-            escaped: *escaped,
-            inner: *inner,
+            written: *written,
             column,
             dialect: &layout.dialect,
         };

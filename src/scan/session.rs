@@ -4,6 +4,7 @@ mod conclude;
 mod discover;
 mod error;
 mod prepare;
+mod ranges;
 mod together;
 mod work;
 
@@ -54,6 +55,9 @@ pub struct Choices {
     pub only: Vec<String>,
     /// The plan of a run that is to go on: live stores are read in its ranges.
     pub again: Option<Plan>,
+    /// Whether the plan is for several processes: it has to hold the ranges of live stores then. In an audit, which cuts one
+    /// namespace while it reads another, they are found on the way.
+    pub shared: bool,
 }
 
 impl Session {
@@ -126,7 +130,7 @@ impl Session {
             schema: SCHEMA.to_owned(),
             canonical: VERSION,
             seed: format!("{seed:016x}"),
-            compares: each(&prepared, |p| planned(p, choices.again.as_ref()))?,
+            compares: each(&prepared, |p| planned(p, choices))?,
             slices: slices(&prepared, choices.slices.unwrap_or(1))?,
         };
         Ok(Session {
@@ -216,6 +220,7 @@ impl Session {
             slices: None,
             only,
             again: Some(plan),
+            shared: true,
         };
         let mut session = Session::open(config, policy, &choices, spool)?;
         let plan = choices.again.expect("put there above");

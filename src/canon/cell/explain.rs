@@ -122,7 +122,7 @@ impl RawCell<'_> {
             return None;
         };
         // Inside another value every number is written like those of a collection.
-        let precision = match self.inner {
+        let precision = match self.inner() {
             true => precision.float,
             false => precision.of(ty),
         };

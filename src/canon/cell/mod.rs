@@ -134,17 +134,38 @@ impl ColumnSpec {
     }
 }
 
+/// How a cell is written. It fills a word, since cells are copied as words: a copy of three flags would wait until each of
+/// them is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Written(u64);
+
+impl Written {
+    const QUOTED: u64 = 1;
+    const ESCAPED: u64 = 2;
+    const INNER: u64 = 4;
+
+    /// A part of another cell's value, written as a literal: text in quotes, null as a word.
+    pub const AS_PART: Written = Written(Written::INNER);
+
+    /// A cell of a record: whether quotes stand around its bytes, and whether these hold escapes or doubled quotes.
+    #[inline]
+    pub fn as_cell(quoted: bool, escaped: bool) -> Written {
+        Written(u64::from(quoted) * Written::QUOTED | u64::from(escaped) * Written::ESCAPED)
+    }
+
+    #[inline]
+    fn has(self, flag: u64) -> bool {
+        self.0 & flag != 0
+    }
+}
+
 /// One cell, or a field of a user-defined type inside one: its bytes in the file and what is needed to read them.
 #[derive(Clone, Copy, Debug)]
 pub struct RawCell<'a> {
     /// The bytes without their quotes, escapes still in.
     pub text: &'a [u8],
-    /// Whether quotes stood around the bytes.
-    pub quoted: bool,
-    /// Whether the bytes hold escapes or doubled quotes.
-    pub escaped: bool,
-    /// Whether this is part of another cell's value, written as a literal: text in quotes, null as a word.
-    pub inner: bool,
+    /// How they are written.
+    pub written: Written,
     /// The column.
     pub column: &'a ColumnSpec,
     /// The file's dialect.
@@ -162,37 +183,50 @@ impl<'a> RawCell<'a> {
     ) -> RawCell<'a> {
         RawCell {
             text: &record[span.start..span.end],
-            quoted: span.quoted,
-            escaped: span.escaped,
-            inner: false,
+            written: Written::as_cell(span.quoted, span.escaped),
             column,
             dialect,
         }
     }
 
+    #[inline]
+    fn quoted(&self) -> bool {
+        self.written.has(Written::QUOTED)
+    }
+
+    #[inline]
+    fn escaped(&self) -> bool {
+        self.written.has(Written::ESCAPED)
+    }
+
+    #[inline]
+    fn inner(&self) -> bool {
+        self.written.has(Written::INNER)
+    }
+
     /// Whether the cell says null.
     #[inline]
     pub fn is_null(&self) -> bool {
-        let lengths_decide = !self.inner && !self.escaped;
+        let lengths_decide = !self.inner() && !self.escaped();
         match &self.dialect.null {
             Some(token) if lengths_decide && self.text.len() != token.len() => false,
-            None if !self.inner => false,
+            None if !self.inner() => false,
             _ => self.says_null(),
         }
     }
 
     fn says_null(&self) -> bool {
-        if self.inner {
+        if self.inner() {
             return literal::is_null(self.text, self.dialect);
         }
         let Some(token) = &self.dialect.null else {
             return false;
         };
         let quotes_decide = self.dialect.kind != DialectKind::Cqlsh;
-        if quotes_decide && self.quoted || self.column.never_null && self.column.is_text() {
+        if quotes_decide && self.quoted() || self.column.never_null && self.column.is_text() {
             return false;
         }
-        if self.escaped {
+        if self.escaped() {
             return token.contains(['\\', '"']) && self.words().is_ok_and(|text| *text == *token.as_bytes());
         }
         self.text == token.as_bytes()
@@ -209,7 +243,7 @@ impl<'a> RawCell<'a> {
         self.dialect.kind == DialectKind::Cqlsh
             && self.dialect.null.as_deref() == Some("")
             && self.text.is_empty()
-            && !self.inner
+            && !self.inner()
             && self.column.is_text()
             && !self.column.never_null
     }
@@ -235,8 +269,8 @@ impl<'a> RawCell<'a> {
     pub fn flat(&self, out: &mut Flat) -> bool {
         // What holds no escape byte has nothing that cqlsh's formatting would have escaped either.
         let plain =
-            !self.escaped && (self.dialect.kind != DialectKind::Cqlsh || self.dialect.escape == b'\\');
-        if !plain || self.inner || !self.column.is_text() {
+            !self.escaped() && (self.dialect.kind != DialectKind::Cqlsh || self.dialect.escape == b'\\');
+        if !plain || self.inner() || !self.column.is_text() {
             return false;
         }
         if self.is_null() {
@@ -253,7 +287,7 @@ impl<'a> RawCell<'a> {
 
     /// Whether this text is all that a store writes of a collection that it holds no element of.
     fn is_nothing(&self, text: &[u8]) -> bool {
-        !self.inner && self.column.non_frozen_collection && matches!(text, b"[]" | b"{}")
+        !self.inner() && self.column.non_frozen_collection && matches!(text, b"[]" | b"{}")
     }
 
     /// Writes a value of a CQL type; `probe` is shown every floating point number on the way.
@@ -264,7 +298,7 @@ impl<'a> RawCell<'a> {
         out: &mut Encoder,
     ) -> Result<(), Problem> {
         let ty = ty.thawed();
-        if self.inner {
+        if self.inner() {
             return literal::Literal::new(self.text, self.dialect, probe).whole(ty, out);
         }
         match ty {
@@ -290,13 +324,13 @@ impl<'a> RawCell<'a> {
     /// The cell's text once the file format's own escapes are gone.
     #[inline]
     fn cell_text(&self) -> Result<Cow<'a, [u8]>, Problem> {
-        if !self.escaped {
+        if !self.escaped() {
             return Ok(Cow::Borrowed(self.text));
         }
         if self.dialect.kind == DialectKind::Cqlsh
             && self.dialect.escapes == Escapes::Twice
             && self.dialect.escape != self.dialect.quote
-            && self.quoted
+            && self.quoted()
             && !self
                 .text
                 .iter()

@@ -141,7 +141,7 @@ fn walks_as_it_reads(cell: &RawCell<'_>, value: &Result<Value, Problem>) {
     let mut fields = Vec::new();
     let walked = cell.walk_fields(&mut |name, field| {
         let name = std::str::from_utf8(name).expect("a declared name");
-        assert!(field.inner && field.column.name == name);
+        assert!(field.inner() && field.column.name == name);
         let value = field.to_value();
         walks_as_it_reads(&field, &value);
         fields.push((name.to_owned(), value?));

@@ -1,7 +1,7 @@
 //! Cells of user-defined types, field by field.
 
 use super::literal::Literal;
-use super::{ColumnType, RawCell};
+use super::{ColumnType, RawCell, Written};
 use crate::model::{CqlType, Problem, Udt};
 
 /// The user-defined type that a type is, frozen or not.
@@ -38,9 +38,7 @@ impl RawCell<'_> {
         for (column, text) in self.column.fields.iter().zip(fields.texts()) {
             let cell = RawCell {
                 text,
-                quoted: false,
-                escaped: false,
-                inner: true,
+                written: Written::AS_PART,
                 column,
                 dialect: self.dialect,
             };

@@ -1,11 +1,11 @@
 //! From a configuration to compares that can be read: what belongs together, compiled mappings, slices.
 
-use super::SessionError;
 use super::together::both;
+use super::{Choices, SessionError};
 use crate::config::Config;
 use crate::digest::Hasher;
 use crate::mapping::Compare;
-use crate::plan::{Input, Plan, PlannedCompare, Slice, Span, cut, sketch_cells};
+use crate::plan::{Input, PlannedCompare, Slice, Span, cut, sketch_cells};
 use crate::scan::compare::Prepared;
 use crate::scan::compile::{compile, equality_for};
 use crate::scan::lane::Lane;
@@ -109,10 +109,12 @@ pub(super) fn prepare(
     })
 }
 
-/// The plan of a compare; of a live store, the ranges of the run that is to go on, if there is one.
-pub(super) fn planned(prepared: &Prepared, again: Option<&Plan>) -> Result<PlannedCompare, SessionError> {
+/// The plan of a compare; of a live store, the ranges of the run that is to go on, if there is one that has them.
+pub(super) fn planned(prepared: &Prepared, choices: &Choices) -> Result<PlannedCompare, SessionError> {
     let name = &prepared.compare.name;
-    let before = again.and_then(|plan| plan.compares.iter().find(|c| c.name == *name));
+    let cut = choices.shared || choices.slices.is_some_and(|n| n > 1);
+    let before = choices.again.as_ref();
+    let before = before.and_then(|plan| plan.compares.iter().find(|c| c.name == *name));
     let inputs = both(|side| {
         let lane = &prepared.lanes[side];
         let mut input = Input {
@@ -126,13 +128,18 @@ pub(super) fn planned(prepared: &Prepared, again: Option<&Plan>) -> Result<Plann
         };
         let failed = |source| SessionError::Source { side, source };
         let before = before.map(|before| &before.inputs[side]);
-        if let Some(before) = before.filter(|b| b.namespace == input.namespace && !b.ranges.is_empty()) {
-            live.read_by(&lane.namespace, before.ranges.clone())
-                .map_err(failed)?;
+        let before = before.filter(|before| before.namespace == input.namespace);
+        if let Some(before) = before {
             // An estimate, which is another each time.
             input.stored_bytes = before.stored_bytes;
         }
-        input.ranges = live.reading(&lane.namespace).map_err(failed)?.ranges.clone();
+        let ranges = before.map(|before| before.ranges.clone()).unwrap_or_default();
+        if !ranges.is_empty() {
+            live.read_by(&lane.namespace, ranges.clone()).map_err(failed)?;
+            input.ranges = ranges;
+        } else if cut {
+            input.ranges = live.reading(&lane.namespace).map_err(failed)?.ranges.clone();
+        }
         Ok::<_, SessionError>(input)
     })?;
     Ok(PlannedCompare {

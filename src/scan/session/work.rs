@@ -134,7 +134,12 @@ impl Session {
         let means = self.means(dir, &budget, monitor);
         let mut scanned = Vec::new();
         let mut resumed = 0;
+        let _ahead = self.cut_ahead(dir);
         for (index, prepared) in self.prepared.iter().enumerate() {
+            let ranges = self.cut(index, dir, monitor)?;
+            if monitor.stopping() && !stop_is_final() {
+                return Err(SessionError::Stopped);
+            }
             let ids = self
                 .plan
                 .slices
@@ -146,7 +151,7 @@ impl Session {
             let path = dir.join(format!("{index}.part"));
             let cells = self.plan.compares[index].sketch_cells;
             let start = Start::whole(prepared, spans, cells, self.config.scan.strategy, &means);
-            let plan = format!("{plan} of {}", stamp(prepared));
+            let plan = format!("{plan} of {} in {ranges}", stamp(prepared));
             let (one, times) = self.scan_one(prepared, index, ids, start, &path, &plan, &means)?;
             resumed = resumed.max(times);
             if monitor.stopping() && !stop_is_final() {

@@ -8,14 +8,19 @@ use super::secret::{Protocol, Secret, shown};
 use super::stream::LiveStream;
 use super::{Governor, KeyPart, Limits, Page, Range, SnapshotUse, Usage, runtime};
 use crate::source::open::find;
-use crate::source::{Namespace, Position, Schema, SourceError};
+use crate::source::{Failure, Namespace, Position, Schema, SourceError};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::OnceCell;
 use tokio::sync::mpsc::Sender;
+use tokio::task::JoinHandle;
 
 /// Bytes of a range, about: small enough for a few of them to be held at once, large enough to be worth a query.
 const RANGE_BYTES: u64 = 4 << 20;
+
+/// How often who waits looks whether the run is to end.
+const LOOK: Duration = Duration::from_millis(20);
 
 /// Ranges of one namespace, at most.
 const MOST_RANGES: u64 = 4096;
@@ -48,7 +53,7 @@ pub struct LiveSource {
     /// Among the namespaces, those of which it is not known what they are.
     not_understood: HashMap<String, SourceError>,
     schemas: Vec<Schema>,
-    readings: Mutex<HashMap<String, Arc<Reading>>>,
+    readings: Arc<Readings>,
     /// What turned out on the way.
     noted: Mutex<BTreeSet<String>>,
     snapshots: Mutex<SnapshotUse>,
@@ -70,6 +75,67 @@ pub struct Reading {
     probe: Option<MongoProbe>,
     /// Its ranges, in the store's order.
     pub ranges: Vec<Range>,
+}
+
+/// How the namespaces of a store are read, as far as that is known.
+#[derive(Debug)]
+struct Readings {
+    location: String,
+    store: Arc<Store>,
+    governor: Governor,
+    at_once: usize,
+    known: Mutex<HashMap<String, Arc<OnceCell<Arc<Reading>>>>>,
+}
+
+impl Readings {
+    /// How a namespace is read. Who asks while somebody else finds out waits for that.
+    async fn of(
+        &self,
+        namespace: &Namespace,
+        ranges: Option<Vec<Range>>,
+    ) -> Result<Arc<Reading>, SourceError> {
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let cell = known().entry(namespace.name.clone()).or_default().clone();
+        let find_out = async || {
+            let wanted = (namespace.stored_bytes / RANGE_BYTES).clamp(self.at_once as u64, MOST_RANGES);
+            let (probe, ranges) = self.store.cut(&namespace.name, wanted as usize, ranges).await?;
+            Ok(Arc::new(Reading {
+                store: self.store.clone(),
+                governor: self.governor.clone(),
+                namespace: namespace.name.clone(),
+                probe,
+                ranges,
+            }))
+        };
+        cell.get_or_try_init(find_out).await.cloned()
+    }
+
+    /// The same as one of the requests that the store is willing to take.
+    async fn in_turn(
+        &self,
+        namespace: &Namespace,
+        ranges: Option<Vec<Range>>,
+    ) -> Result<Arc<Reading>, SourceError> {
+        let permit = self.governor.request().await;
+        let _permit = permit.map_err(|held| SourceError::Server {
+            location: self.location.as_str().into(),
+            action: format!("cut `{}` into ranges", namespace.name),
+            problem: held.problem,
+            advice: held.advice.to_owned(),
+            failure: Failure::Refused,
+        })?;
+        self.of(namespace, ranges).await
+    }
+}
+
+/// Namespaces that are being cut into ranges, until this goes out of scope.
+#[derive(Debug)]
+pub struct Ahead(JoinHandle<()>);
+
+impl Drop for Ahead {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
 }
 
 impl LiveSource {
@@ -105,6 +171,14 @@ impl LiveSource {
         let mut namespaces = store.namespaces(false);
         namespaces.extend(not_understood.keys().map(|name| table_of(name.clone(), None)));
         namespaces.sort_by(|a, b| a.name.cmp(&b.name));
+        let at_once = options.limits.in_flight.max(1);
+        let readings = Readings {
+            location: location.to_owned(),
+            store: store.clone(),
+            governor: governor.clone(),
+            at_once,
+            known: Mutex::default(),
+        };
         Ok(LiveSource {
             location: location.to_owned(),
             schemas: store.schemas(),
@@ -114,9 +188,9 @@ impl LiveSource {
             _watch: watch.transpose()?,
             store,
             governor,
-            at_once: options.limits.in_flight.max(1),
+            at_once,
             write_times: options.cql.write_times,
-            readings: Mutex::default(),
+            readings: Arc::new(readings),
             noted: Mutex::default(),
             snapshots: Mutex::default(),
         })
@@ -172,8 +246,9 @@ impl LiveSource {
 
     /// What is left aside and what is done in another way than it should be, and why. One line each.
     pub fn notices(&self) -> Vec<String> {
-        let readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut degraded: Vec<String> = readings.values().flat_map(|reading| reading.degraded()).collect();
+        let readings = self.readings.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = readings.values().filter_map(|reading| reading.get());
+        let mut degraded: Vec<String> = known.flat_map(|reading| reading.degraded()).collect();
         let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         degraded.extend(noted.iter().cloned());
         degraded.sort();
@@ -222,37 +297,48 @@ impl LiveSource {
 
     /// How a namespace is read: what the server can do is looked at, and the namespace is cut into ranges, the first time.
     pub fn reading(&self, namespace: &Namespace) -> Result<Arc<Reading>, SourceError> {
-        self.reading_by(namespace, None)
+        runtime().block_on(self.readings.of(namespace, None))
     }
 
     /// The same, with ranges that it was cut into before.
     pub fn read_by(&self, namespace: &Namespace, ranges: Vec<Range>) -> Result<(), SourceError> {
-        self.reading_by(namespace, Some(ranges)).map(|_| ())
+        let reading = self.readings.of(namespace, Some(ranges));
+        runtime().block_on(reading).map(|_| ())
     }
 
-    fn reading_by(
+    /// The same in the midst of a run, with the ranges of before if there are some: within the limits, and until `stop` says
+    /// that the run is to end. None then.
+    pub fn reading_until(
         &self,
         namespace: &Namespace,
         ranges: Option<Vec<Range>>,
-    ) -> Result<Arc<Reading>, SourceError> {
-        let readings = || self.readings.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = readings().get(&namespace.name) {
-            return Ok(known.clone());
-        }
-        let wanted = (namespace.stored_bytes / RANGE_BYTES).clamp(self.at_once as u64, MOST_RANGES) as usize;
-        let (probe, ranges) = runtime().block_on(self.store.cut(&namespace.name, wanted, ranges))?;
-        let reading = Arc::new(Reading {
-            store: self.store.clone(),
-            governor: self.governor.clone(),
-            namespace: namespace.name.clone(),
-            probe,
-            ranges,
-        });
-        // Whoever came first is followed: a namespace is read in one way.
-        Ok(readings()
-            .entry(namespace.name.clone())
-            .or_insert(reading)
-            .clone())
+        stop: impl Fn() -> bool,
+    ) -> Result<Option<Arc<Reading>>, SourceError> {
+        let stopped = async {
+            while !stop() {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        runtime().block_on(async {
+            tokio::select! {
+                biased;
+                reading = self.readings.in_turn(namespace, ranges) => reading.map(Some),
+                () = stopped => Ok(None),
+            }
+        })
+    }
+
+    /// Cuts namespaces into ranges, unless there are some of before, one after the other while something else goes on. What
+    /// fails is met again by whoever reads the namespace.
+    pub fn cut_ahead(&self, namespaces: Vec<(Namespace, Option<Vec<Range>>)>) -> Ahead {
+        let readings = self.readings.clone();
+        Ahead(runtime().spawn(async move {
+            for (namespace, ranges) in namespaces {
+                if let Err(error) = readings.in_turn(&namespace, ranges).await {
+                    tracing::debug!(namespace = namespace.name, %error, "not cut ahead");
+                }
+            }
+        }))
     }
 
     /// The records of a namespace, from the range with the number `from.offset` up to the one with the number `to`.

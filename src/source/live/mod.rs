@@ -20,7 +20,7 @@ mod secret;
 mod stream;
 
 pub use crate::plan::Range;
-pub use door::{LiveOptions, LiveSource, Reading};
+pub use door::{Ahead, LiveOptions, LiveSource, Reading};
 pub use guard::Guard;
 pub use limits::{Governor, Limits, Permit, Refusal, Usage, Window};
 pub use look::Look;

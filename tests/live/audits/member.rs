@@ -209,6 +209,38 @@ fn a_time_series_that_only_globs_name_holds_the_verdict_and_stops_nothing() {
     assert_eq!(excluded.verdict(), "GO", "{}", excluded.said);
 }
 
+#[test]
+fn a_namespace_is_read_while_another_is_being_cut() {
+    let [ours, theirs] = [(); 2].map(|()| {
+        let member = Member::start(Topology::ReplicaSet, Snapshots::Pinned);
+        member.change(|content| ["shop.a", "shop.b"].map(|name| content.put(name, orders())));
+        member
+    });
+    // Neither comes about before the other has been tried.
+    let (mut reads_a, mut cuts_b) = (false, false);
+    ours.rule(move |command, _| {
+        let reads = command.contains_key("getMore") && command.get_str("collection").ok() == Some("a");
+        let cuts = command.get_str("aggregate").ok() == Some("b") && command.to_string().contains("$sample");
+        (reads_a, cuts_b) = (reads_a || reads, cuts_b || cuts);
+        let early = reads && !cuts_b || cuts && !reads_a;
+        early.then(|| Fault::Refused(Refusal::new(91, "ShutdownInProgress", "not yet")))
+    });
+    let live = "[SIDE.live]\npage = 10\nretry_seconds = 20\n";
+    let side = |name: &str, member: &Member| {
+        format!(
+            "[{name}]\nlocation = \"{}\"\n{}",
+            member.uri("shop"),
+            live.replace("SIDE", name)
+        )
+    };
+    let config = side("stable", &ours) + &side("candidate", &theirs) + "[namespaces]\n";
+    let ran = audit(&config, &[]);
+    assert_eq!(ran.verdict(), "GO", "{}", ran.said);
+    for kept in ["run/0.ranges", "run/1.ranges"] {
+        assert!(ran.dir.path().join(kept).exists(), "{kept}");
+    }
+}
+
 /// Kills an audit at its `nth` command, and says whether it was under way then.
 fn killed_at(nth: usize, member: &Member, dir: &tempfile::TempDir, config: &str, more: &[&str]) -> bool {
     let (reached, at) = channel();

@@ -183,13 +183,10 @@ fn what_follows_a_value_in_quotes_is_refused_field_by_field_too() {
     let (place, dialects) = (column("place"), dialects());
     for text in [&br#""{}"""#[..], br#""{}" x"#, b"{} x"] {
         for dialect in &dialects {
-            let (quoted, escaped) = (false, false);
             let column = &place;
             let cell = RawCell {
                 text,
-                quoted,
-                escaped,
-                inner: false,
+                written: Written::as_cell(false, false),
                 column,
                 dialect,
             };
@@ -212,7 +209,7 @@ proptest! {
             for dialect in dialects() {
                 let mut scan = LossScan::new(std::slice::from_ref(&column), &dialect);
                 for text in [&noise[..], likely.as_bytes()] {
-                    let cell = RawCell { text, quoted, escaped, inner: false, column: &column, dialect: &dialect };
+                    let cell = RawCell { text, written: Written::as_cell(quoted, escaped), column: &column, dialect: &dialect };
                     let value = cell.to_value();
                     let mut out = Encoder::new(typed());
                     prop_assert_eq!(cell.encode(&mut out).is_ok(), value.is_ok());
