@@ -22,6 +22,9 @@ impl Digester {
     #[inline(always)]
     pub(super) fn put_known(&mut self, p: &Projection, entry: &Entry, raw: Raw<'_>, open: bool) {
         match &entry.target {
+            Target::Path { path, seed } if self.depth == Depth::Tree => {
+                self.put_into_tree(p, path, *seed, raw, open);
+            }
             Target::Path { path, seed } => {
                 if open && self.meet_path(*seed) {
                     return self.twice(p, None, path, path);
@@ -35,6 +38,27 @@ impl Digester {
             Target::Rule(rule) => self.put_rule(p, *rule, raw),
             Target::Nowhere | Target::Walk => {}
         }
+    }
+
+    /// The same where fields are kept, unless they are the same on the other side.
+    fn put_into_tree(&mut self, p: &Projection, path: &str, seed: u64, raw: Raw<'_>, open: bool) {
+        let hash = match raw.flat(&mut self.flat) {
+            true => hashed(p, seed, self.flat.bytes(), false),
+            false => {
+                self.encoder.clear();
+                match raw.encode(&mut self.encoder) {
+                    Ok(()) => hashed(p, seed, self.encoder.bytes(), cannot_be_empty(raw)),
+                    Err(_) => None,
+                }
+            }
+        };
+        if self.keeps(seed, hash) {
+            return self.put_path(p, path.as_bytes(), raw, false);
+        }
+        if open && self.meet_path(seed) {
+            return self.twice(p, None, path, path);
+        }
+        self.sum_up(seed, hash);
     }
 
     fn put_encoded(&mut self, p: &Projection, path: &str, seed: u64, raw: Raw<'_>) {

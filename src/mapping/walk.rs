@@ -36,7 +36,7 @@ impl Projection {
 
     /// The short way, for a record whose fields come in the shape's order. False, and nothing is done, for others.
     fn follow(&self, raw: RawRecord<'_>, at: u64, digester: &mut Digester) -> bool {
-        if digester.depth != Depth::Digest || digester.shape.is_empty() {
+        if digester.depth == Depth::Key || digester.shape.is_empty() {
             return false;
         }
         digester.start(at, 0);
@@ -67,7 +67,7 @@ impl Projection {
             Ok(!digester.satisfied())
         });
         digester.finish(self, walked);
-        if digester.depth == Depth::Digest && digester.shape.learns() && digester.problem.is_none() {
+        if digester.depth != Depth::Key && digester.shape.learns() && digester.problem.is_none() {
             let mut names = Vec::new();
             // It was walked a moment ago without trouble.
             _ = raw.walk_names(|name, _| {

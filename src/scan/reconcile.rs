@@ -127,6 +127,9 @@ pub(super) fn join(
     work_off(lanes, &mut batch, settler, &mut outlet)
 }
 
+/// Keys in a row that one worker looks at.
+const LOOKED_AT: usize = 64;
+
 fn work_off(
     lanes: Pair<&Lane>,
     batch: &mut Vec<Vec<Aside>>,
@@ -136,6 +139,8 @@ fn work_off(
     let live = settler.live();
     let looked: Vec<Looked> = std::mem::take(batch)
         .into_par_iter()
+        // Digesters learn how records look.
+        .with_min_len(LOOKED_AT)
         .map_init(
             || Depths::of(lanes),
             |digesters, records| {
