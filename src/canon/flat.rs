@@ -4,7 +4,7 @@
 //! right is left to it.
 
 use super::decimal::{DecimalForm, decimal_form};
-use super::{Equality, Numbers, tag};
+use super::{Equality, Normalize, Numbers, tag};
 use crate::model::{NumberType, Timestamp};
 
 /// Text up to this length is written flat; its length takes one byte.
@@ -16,6 +16,8 @@ pub struct Flat {
     bytes: [u8; 2 + MAX_TEXT],
     len: usize,
     typed: bool,
+    /// Whether text has one form only, beyond ASCII too.
+    as_is: bool,
 }
 
 impl Flat {
@@ -25,6 +27,7 @@ impl Flat {
             bytes: [0; 2 + MAX_TEXT],
             len: 0,
             typed: equality.numbers == Numbers::Typed,
+            as_is: equality.normalize == Normalize::None,
         }
     }
 
@@ -137,9 +140,15 @@ impl Flat {
         true
     }
 
-    /// ASCII text: it is valid and in every normal form.
+    /// Text in its normal form: ASCII is, in every form.
     #[inline]
     pub(super) fn text(&mut self, text: &[u8]) -> bool {
+        self.ascii(text) || text.len() <= MAX_TEXT && self.as_is && std::str::from_utf8(text).is_ok()
+    }
+
+    /// ASCII text. What it is when it is not is left behind nonetheless, if it is short.
+    #[inline]
+    pub(super) fn ascii(&mut self, text: &[u8]) -> bool {
         let len = text.len();
         if len > MAX_TEXT {
             return false;

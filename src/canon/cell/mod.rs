@@ -274,9 +274,11 @@ impl<'a> RawCell<'a> {
             return false;
         }
         if self.is_null() {
-            out.null()
-        } else {
-            out.text(self.text)
+            return out.null();
+        }
+        match &self.column.ty {
+            ColumnType::Cql(ty) if *ty.thawed() == CqlType::Ascii => out.ascii(self.text),
+            _ => out.text(self.text),
         }
     }
 

@@ -213,6 +213,11 @@ proptest! {
                     let value = cell.to_value();
                     let mut out = Encoder::new(typed());
                     prop_assert_eq!(cell.encode(&mut out).is_ok(), value.is_ok());
+                    let mut flat = Flat::new(&typed());
+                    if cell.flat(&mut flat) {
+                        prop_assert!(value.is_ok());
+                        prop_assert_eq!(flat.bytes(), out.bytes());
+                    }
                     if let Ok(value) = &value {
                         prop_assert_eq!(out.bytes(), bytes(value, typed()));
                     }
