@@ -214,7 +214,8 @@ proptest! {
                     let mut out = Encoder::new(typed());
                     prop_assert_eq!(cell.encode(&mut out).is_ok(), value.is_ok());
                     let mut flat = Flat::new(&typed());
-                    if cell.flat(&mut flat) {
+                    // What holds an escape is known to.
+                    if (escaped || !text.contains(&b'\\')) && cell.flat(&mut flat) {
                         prop_assert!(value.is_ok());
                         prop_assert_eq!(flat.bytes(), out.bytes());
                     }
