@@ -143,7 +143,13 @@ impl Flat {
     /// Text in its normal form: ASCII is, in every form.
     #[inline]
     pub(super) fn text(&mut self, text: &[u8]) -> bool {
-        self.ascii(text) || text.len() <= MAX_TEXT && self.as_is && std::str::from_utf8(text).is_ok()
+        self.ascii(text) || self.wide(text)
+    }
+
+    /// Whether what [`Flat::ascii`] left behind is what the encoder writes.
+    #[inline(never)]
+    fn wide(&self, text: &[u8]) -> bool {
+        text.len() <= MAX_TEXT && self.as_is && std::str::from_utf8(text).is_ok()
     }
 
     /// ASCII text. What it is when it is not is left behind nonetheless, if it is short.

@@ -210,7 +210,7 @@ impl Digester {
     }
 
     /// Adds a field's hash, if it has one, to the record's sum; false if it does not count.
-    #[inline]
+    #[inline(always)]
     fn sum_up(&mut self, seed: u64, hash: Option<u128>) -> bool {
         let Some(hash) = hash else { return false };
         self.sum = self.sum.wrapping_add(hash);

@@ -121,6 +121,10 @@ pub struct CompareRun {
     pub slices_planned: Pair<u64>,
     /// Slices read to their end per side.
     pub slices_read: Pair<u64>,
+    /// Milliseconds of its first pass: of this process, and without cutting live stores into ranges. 0 where slices were scanned
+    /// apart.
+    #[serde(default)]
+    pub read_ms: u64,
 }
 
 /// How a run ended. A run that does not say so has not ended well.

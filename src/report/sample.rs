@@ -65,6 +65,7 @@ pub(crate) fn clean() -> Report {
                     stable: 2,
                     candidate: 1,
                 },
+                read_ms: 1840,
             }],
             outcome: Outcome::Complete,
             ..RunFacts::default()

@@ -157,6 +157,8 @@ pub struct Scanned<'a> {
     pub way: Way,
     /// Why in this way.
     pub why: String,
+    /// How long the pass took; nothing where there was none.
+    pub took: Duration,
 }
 
 impl<'a> Scanned<'a> {
@@ -172,6 +174,7 @@ impl<'a> Scanned<'a> {
             keys: None,
             way,
             why: format!("{reason}; {rule}"),
+            took: Duration::ZERO,
         }
     }
 
@@ -425,6 +428,7 @@ impl<'a> Keep<'a> {
             keys: None,
             way,
             why: why.to_owned(),
+            took: Duration::ZERO,
         };
         Ok(match self {
             Keep::Nothing => Scanned::by_hash(tally, reason),

@@ -265,7 +265,7 @@ impl<'a> RawCell<'a> {
     }
 
     /// Writes the value's canonical bytes in one go, if it is short and simple; false if it is left to the encoder.
-    #[inline]
+    #[inline(always)]
     pub fn flat(&self, out: &mut Flat) -> bool {
         // What holds no escape byte has nothing that cqlsh's formatting would have escaped either.
         let plain =

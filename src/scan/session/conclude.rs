@@ -161,6 +161,7 @@ impl Session {
             slices_read: planned
                 .zip(unread)
                 .map(|(planned, unread)| planned.saturating_sub(unread)),
+            read_ms: scanned.took.as_millis() as u64,
         }
     }
 

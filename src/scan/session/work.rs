@@ -107,7 +107,9 @@ impl Session {
             };
             write_part(path, &header, tally).map_err(SessionError::run("write", path))
         };
+        let begun = Instant::now();
         let (mut scanned, remaining) = scan(prepared, start, means, interval, checkpoint)?;
+        scanned.took = begun.elapsed();
         for (side, spans) in remaining.into_sides() {
             let file = prepared.lanes[side].namespace.name.clone();
             scanned.tally.unread.extend(spans.into_iter().map(|s| Unread {

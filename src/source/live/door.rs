@@ -84,8 +84,11 @@ struct Readings {
     store: Arc<Store>,
     governor: Governor,
     at_once: usize,
-    known: Mutex<HashMap<String, Arc<OnceCell<Arc<Reading>>>>>,
+    known: Mutex<HashMap<String, Arc<OnceCell<Known>>>>,
 }
+
+/// How a namespace is read, or why that could not be found out when it had to be.
+type Known = Result<Arc<Reading>, SourceError>;
 
 impl Readings {
     /// How a namespace is read. Who asks while somebody else finds out waits for that.
@@ -94,20 +97,24 @@ impl Readings {
         namespace: &Namespace,
         ranges: Option<Vec<Range>>,
     ) -> Result<Arc<Reading>, SourceError> {
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let cell = known().entry(namespace.name.clone()).or_default().clone();
+        let cell = self.cell(namespace);
         let find_out = async || {
             let wanted = (namespace.stored_bytes / RANGE_BYTES).clamp(self.at_once as u64, MOST_RANGES);
             let (probe, ranges) = self.store.cut(&namespace.name, wanted as usize, ranges).await?;
-            Ok(Arc::new(Reading {
+            Ok(Ok(Arc::new(Reading {
                 store: self.store.clone(),
                 governor: self.governor.clone(),
                 namespace: namespace.name.clone(),
                 probe,
                 ranges,
-            }))
+            })))
         };
-        cell.get_or_try_init(find_out).await.cloned()
+        cell.get_or_try_init(find_out).await?.clone()
+    }
+
+    fn cell(&self, namespace: &Namespace) -> Arc<OnceCell<Known>> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.entry(namespace.name.clone()).or_default().clone()
     }
 
     /// The same as one of the requests that the store is willing to take.
@@ -247,7 +254,9 @@ impl LiveSource {
     /// What is left aside and what is done in another way than it should be, and why. One line each.
     pub fn notices(&self) -> Vec<String> {
         let readings = self.readings.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = readings.values().filter_map(|reading| reading.get());
+        let known = readings
+            .values()
+            .filter_map(|reading| reading.get()?.as_ref().ok());
         let mut degraded: Vec<String> = known.flat_map(|reading| reading.degraded()).collect();
         let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         degraded.extend(noted.iter().cloned());
@@ -308,6 +317,9 @@ impl LiveSource {
 
     /// The same in the midst of a run, with the ranges of before if there are some: within the limits, and until `stop` says
     /// that the run is to end. None then.
+    ///
+    /// # Errors
+    /// From then on, all that ask get the same error: the store was given its time.
     pub fn reading_until(
         &self,
         namespace: &Namespace,
@@ -322,7 +334,13 @@ impl LiveSource {
         runtime().block_on(async {
             tokio::select! {
                 biased;
-                reading = self.readings.in_turn(namespace, ranges) => reading.map(Some),
+                reading = self.readings.in_turn(namespace, ranges) => {
+                    if let Err(error) = &reading {
+                        // Whoever was faster has found out.
+                        _ = self.readings.cell(namespace).set(Err(error.clone()));
+                    }
+                    reading.map(Some)
+                }
                 () = stopped => Ok(None),
             }
         })
