@@ -150,7 +150,7 @@ impl Written {
     /// A cell of a record: whether quotes stand around its bytes, and whether these hold escapes or doubled quotes.
     #[inline]
     pub fn as_cell(quoted: bool, escaped: bool) -> Written {
-        Written(u64::from(quoted) * Written::QUOTED | u64::from(escaped) * Written::ESCAPED)
+        Written((u64::from(quoted) * Written::QUOTED) | (u64::from(escaped) * Written::ESCAPED))
     }
 
     #[inline]
