@@ -6,7 +6,7 @@ use crate::Side;
 use crate::config::Config;
 use crate::plan::{Plan, PlannedCompare};
 use crate::report::{Class, Divergence, Listed, Shown, sanitise};
-use crate::scan::{Choices, Now, Session};
+use crate::scan::{Choices, Now, Session, with_ranges};
 use crate::verdict::{Code, Exit, Policy};
 use std::fmt::Write;
 use std::path::Path;
@@ -82,7 +82,7 @@ fn again(out: &mut String, run: &Path, config: &Path, met: &[Listed]) -> Result<
         seed: u64::from_str_radix(&plan.seed, 16).ok(),
         slices: None,
         only: met.iter().map(|listed| listed.compare.clone()).collect(),
-        again: Some(plan.clone()),
+        again: Some(with_ranges(plan.clone(), run)),
         shared: false,
     };
     let session = Session::open(Config::load(config)?, Policy::strict(), &choices, temp.path())?;

@@ -38,6 +38,6 @@ pub use lane::{Lane, Locator};
 pub use layout::opening;
 pub use now::Now;
 pub use pass::{Flow, Load, Monitor, run_pass};
-pub use session::{Alone, Choices, Session, SessionError};
+pub use session::{Alone, Choices, Session, SessionError, with_ranges};
 pub use settle::Patience;
 pub use tally::{Counts, Part, Tally, Unread};

@@ -29,6 +29,7 @@ use together::each;
 
 pub use discover::Alone;
 pub use error::SessionError;
+pub use ranges::with_ranges;
 
 /// Everything needed to audit.
 #[derive(Debug)]

@@ -17,6 +17,7 @@ use crate::store::write_atomic;
 use crate::verdict::{Evidence, decide};
 use crate::{Pair, Side};
 use jiff::Timestamp;
+use std::io::Write;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
@@ -52,20 +53,19 @@ impl Session {
                 over.wait(Monitor::LOOK);
             }
         };
-        let written = beside(heed, || {
-            write_atomic(&path, |out| {
-                for (prepared, scanned) in self.prepared.iter().zip(&mut scanned) {
-                    match reconcile(prepared, scanned, means, out) {
-                        Ok(result) => results.push(result),
-                        Err(error) => {
-                            failed = Some(error);
-                            return Err(std::io::Error::other("stopped"));
-                        }
+        let write = |out: &mut dyn Write| {
+            for (prepared, scanned) in self.prepared.iter().zip(&mut scanned) {
+                match reconcile(prepared, scanned, means, out) {
+                    Ok(result) => results.push(result),
+                    Err(error) => {
+                        failed = Some(error);
+                        return Err(std::io::Error::other("stopped"));
                     }
                 }
-                Ok(())
-            })
-        });
+            }
+            Ok(())
+        };
+        let written = beside(heed, || write_atomic(&path, write));
         let cancelled = cancelled || told.ending();
         if let Some(error) = failed {
             return Err(error.into());

@@ -3,7 +3,7 @@
 
 use super::together::both;
 use super::{Session, SessionError};
-use crate::plan::Range;
+use crate::plan::{Plan, Range};
 use crate::scan::pass::Monitor;
 use crate::source::live::Ahead;
 use crate::store::write_atomic;
@@ -21,6 +21,17 @@ fn path(dir: &Path, index: usize) -> PathBuf {
 /// What was kept of a run that was begun. What cannot be read is found anew, and so is all that was read by it.
 fn kept(dir: &Path, index: usize) -> Option<Ranges> {
     serde_json::from_slice(&std::fs::read(path(dir, index)).ok()?).ok()
+}
+
+/// The plan of the audit in `dir` with the ranges that it kept, for who reads its stores once more: they need not be cut anew.
+pub fn with_ranges(mut plan: Plan, dir: &Path) -> Plan {
+    for (index, compare) in plan.compares.iter_mut().enumerate() {
+        let Some(kept) = kept(dir, index) else { continue };
+        for (side, ranges) in kept.into_sides() {
+            compare.inputs[side].ranges = ranges;
+        }
+    }
+    plan
 }
 
 impl Session {

@@ -1,7 +1,7 @@
 //! The door to a live store: it is connected to, its namespaces are listed, cut into ranges and read.
 
 use super::cql::{Ages, CqlOptions, CqlStore, LiveTable, time_to_live};
-use super::guard::Watch;
+use super::guard::{LOOK, Watch};
 use super::listing::table_of;
 use super::mongo::{LiveCollection, MongoOptions, MongoProbe, MongoStore};
 use super::secret::{Protocol, Secret, shown};
@@ -18,9 +18,6 @@ use tokio::task::JoinHandle;
 
 /// Bytes of a range, about: small enough for a few of them to be held at once, large enough to be worth a query.
 const RANGE_BYTES: u64 = 4 << 20;
-
-/// How often who waits looks whether the run is to end.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// Ranges of one namespace, at most.
 const MOST_RANGES: u64 = 4096;

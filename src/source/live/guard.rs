@@ -12,8 +12,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::{Duration, Instant};
 
-/// How often a command that runs is looked at.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often who waits looks whether the wait is over.
+pub(super) const LOOK: Duration = Duration::from_millis(20);
 
 /// The most that is told of what a command said, in bytes.
 const SAID: u64 = 200;

@@ -241,6 +241,35 @@ fn a_namespace_is_read_while_another_is_being_cut() {
     }
 }
 
+#[test]
+fn explain_reads_by_the_ranges_of_the_audit() {
+    let (member, dump) = (drifted(Topology::ReplicaSet), tempfile::tempdir().unwrap());
+    let ran = audit(&config(&member, "orders", &dump), &[]);
+    assert_planted(&ran);
+    let cuts = || {
+        let asked = member.seen("aggregate").into_iter();
+        let sizes = asked.filter_map(|command| {
+            let first = command.get_array("pipeline").ok()?.first()?.as_document()?;
+            let size = first.get_document("$sample").ok()?.get("size")?.clone();
+            size.as_i64().or(size.as_i32().map(i64::from))
+        });
+        // The probe draws two, to see whether the server can.
+        sizes.filter(|size| *size > 2).count()
+    };
+    let before = cuts();
+    let output = Command::new(env!("CARGO_BIN_EXE_assay"))
+        .arg("explain")
+        .arg(ran.dir.path().join("run"))
+        .args(["77", "-c"])
+        .arg(ran.dir.path().join("assay.toml"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("now: different"), "{said}");
+    assert_eq!((cuts(), before > 0), (before, true));
+}
+
 /// Kills an audit at its `nth` command, and says whether it was under way then.
 fn killed_at(nth: usize, member: &Member, dir: &tempfile::TempDir, config: &str, more: &[&str]) -> bool {
     let (reached, at) = channel();
