@@ -1,19 +1,19 @@
 //! Part files: a tally on disk, as a checkpoint of one process or as its share of a plan.
 //!
-//! Layout: magic with the version, length of the header, header (JSON), body (zstd: leaves of both sides, sketch if there
-//! is one, columns), BLAKE3 of all before it. A file that does not add up is refused, never half
+//! Layout: magic with the version, length of the header, header (JSON), body (zstd: leaves of stable, leaves of candidate
+//! less those of stable, sketch if there is one, columns), BLAKE3 of all before it. A file that does not add up is refused, never half
 //! used; so is one of another version.
 
 use super::write_atomic;
+use crate::Pair;
 use crate::digest::{COLUMN_RANGES, Columns, Leaves, Sketch};
 use crate::plan::Span;
 use crate::scan::{Counts, Tally, Unread};
-use crate::{Pair, Side};
 use serde::{Deserialize, Serialize};
 use std::io::{self, Write};
 use std::path::Path;
 
-const MAGIC: &[u8; 8] = b"ASSAYPT3";
+const MAGIC: &[u8; 8] = b"ASSAYPT4";
 
 /// Sums look like noise, empty leaves are zeros: the fastest that makes little of zeros.
 const LEVEL: i32 = -5;
@@ -68,9 +68,9 @@ pub fn write_part(path: &Path, header: &PartHeader, tally: &Tally) -> io::Result
         out.write_all(&(json.len() as u64).to_le_bytes())?;
         out.write_all(&json)?;
         let mut body = zstd::Encoder::new(&mut out, LEVEL)?;
-        for side in Side::BOTH {
-            body.write_all(&tally.leaves[side].to_bytes())?;
-        }
+        let Pair { stable, candidate } = &tally.leaves;
+        body.write_all(&stable.to_bytes())?;
+        body.write_all(&candidate.minus(stable).to_bytes())?;
         body.write_all(&sketch.unwrap_or_default())?;
         for (_, columns) in tally.columns.as_ref().into_sides() {
             for sum in columns.iter().flat_map(|(_, sums)| sums) {
@@ -148,10 +148,11 @@ fn parse(bytes: &[u8]) -> Option<(PartHeader, Tally)> {
         }
         columns
     });
+    let stable = Leaves::from_bytes(stable)?;
     let tally = Tally {
         leaves: Pair {
-            stable: Leaves::from_bytes(stable)?,
-            candidate: Leaves::from_bytes(candidate)?,
+            candidate: Leaves::from_bytes(candidate)?.plus(&stable),
+            stable,
         },
         sketch: match stored.sketch_bytes {
             Some(_) => Some(Sketch::from_bytes(sketch)?),
@@ -167,6 +168,8 @@ fn parse(bytes: &[u8]) -> Option<(PartHeader, Tally)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Side;
+    use crate::digest::{KeyHash, RecordHash};
 
     fn part(dir: &Path, tally: &Tally) -> std::path::PathBuf {
         let header = PartHeader {
@@ -184,7 +187,13 @@ mod tests {
     #[test]
     fn a_part_says_whether_it_has_a_sketch() {
         let dir = tempfile::tempdir().unwrap();
-        for tally in [Tally::new(5000), Tally::without_sketch()] {
+        for mut tally in [Tally::new(5000), Tally::without_sketch()] {
+            for (record, side) in [Side::Stable, Side::Candidate, Side::Candidate]
+                .into_iter()
+                .enumerate()
+            {
+                tally.leaves[side].add(KeyHash(1 << 120), RecordHash(record as u128));
+            }
             let (header, read) = read_part(&part(dir.path(), &tally)).unwrap();
             assert_eq!((header.compare, header.resumed), (1, 2));
             assert_eq!(read.sketch, tally.sketch);
@@ -201,7 +210,7 @@ mod tests {
             std::fs::write(&path, bytes).unwrap();
             read_part(&path).map(|_| ()).unwrap_err().to_string()
         };
-        let older = [b"ASSAYPT2", &whole[8..]].concat();
+        let older = [b"ASSAYPT3", &whole[8..]].concat();
         assert!(refusal(&older).contains("another version"));
         assert!(refusal(&whole[..whole.len() - 1]).contains("not a whole part file"));
         assert!(refusal(b"text").contains("not a whole part file"));
