@@ -61,8 +61,8 @@ pub struct Digester {
     names: FxHashMap<u64, String>,
     pub(super) shape: Shape,
     pub(super) captured: Vec<Captured>,
-    /// Path seed and hash of fields that are not kept for drill-down.
-    spared: FxHashSet<(u64, u128)>,
+    /// The path seeds of the fields that are kept for drill-down; without them all are.
+    shown: Option<Vec<u64>>,
     pub(super) reported: BTreeMap<String, u64>,
 }
 
@@ -99,7 +99,7 @@ impl Digester {
             names: FxHashMap::default(),
             shape: Shape::default(),
             captured: Vec::new(),
-            spared: FxHashSet::default(),
+            shown: None,
             reported: BTreeMap::new(),
         }
     }
@@ -149,11 +149,11 @@ impl Digester {
         self.names.get(&seed).map(String::as_str)
     }
 
-    /// Leaves these fields, by path seed and hash, out of what is kept for drill-down of the records to come: those of the
-    /// other side, where only what differs is to be shown.
-    pub fn spare(&mut self, fields: &[(u64, u128)]) {
-        self.spared.clear();
-        self.spared.extend(fields);
+    /// Keeps for drill-down, of the records to come, only the fields with these path seeds; without seeds, all of them.
+    ///
+    /// Other fields are passed over, so that such a record's hash means nothing.
+    pub fn show(&mut self, seeds: Option<Vec<u64>>) {
+        self.shown = seeds;
     }
 
     /// The fields kept for drill-down; leaves none behind.
@@ -166,10 +166,16 @@ impl Digester {
         std::mem::take(&mut self.reported)
     }
 
-    /// Whether a field with this hash is kept for drill-down.
+    /// Whether the field is kept for drill-down.
     #[inline]
-    pub(super) fn keeps(&self, seed: u64, hash: Option<u128>) -> bool {
-        self.depth == Depth::Tree && hash.is_none_or(|hash| !self.spared.contains(&(seed, hash)))
+    pub(super) fn keeps(&self, seed: u64) -> bool {
+        self.depth == Depth::Tree && !self.passes_over(seed)
+    }
+
+    /// Whether drill-down is not to look at the field.
+    #[inline]
+    pub(super) fn passes_over(&self, seed: u64) -> bool {
+        self.shown.as_ref().is_some_and(|shown| !shown.contains(&seed))
     }
 
     /// Whether nothing more is wanted of this record: only the key was, and every part of it was read.

@@ -23,7 +23,9 @@ impl Digester {
     pub(super) fn put_known(&mut self, p: &Projection, entry: &Entry, raw: Raw<'_>, open: bool) {
         match &entry.target {
             Target::Path { path, seed } if self.depth == Depth::Tree => {
-                self.put_into_tree(p, path, *seed, raw, open);
+                if !self.passes_over(*seed) {
+                    self.put_path(p, path.as_bytes(), raw, false);
+                }
             }
             Target::Path { path, seed } => {
                 if open && self.meet_path(*seed) {
@@ -38,27 +40,6 @@ impl Digester {
             Target::Rule(rule) => self.put_rule(p, *rule, raw),
             Target::Nowhere | Target::Walk => {}
         }
-    }
-
-    /// The same where fields are kept, unless they are the same on the other side.
-    fn put_into_tree(&mut self, p: &Projection, path: &str, seed: u64, raw: Raw<'_>, open: bool) {
-        let hash = match raw.flat(&mut self.flat) {
-            true => hashed(p, seed, self.flat.bytes(), false),
-            false => {
-                self.encoder.clear();
-                match raw.encode(&mut self.encoder) {
-                    Ok(()) => hashed(p, seed, self.encoder.bytes(), cannot_be_empty(raw)),
-                    Err(_) => None,
-                }
-            }
-        };
-        if self.keeps(seed, hash) {
-            return self.put_path(p, path.as_bytes(), raw, false);
-        }
-        if open && self.meet_path(seed) {
-            return self.twice(p, None, path, path);
-        }
-        self.sum_up(seed, hash);
     }
 
     fn put_encoded(&mut self, p: &Projection, path: &str, seed: u64, raw: Raw<'_>) {
@@ -101,6 +82,9 @@ impl Digester {
             }
             return;
         }
+        if p.key_position[rule].is_none() && self.passes_over(p.seeds[rule]) {
+            return;
+        }
         self.encoder.clear();
         let encoded = match spec.convert.is_identity() {
             true => raw.encode(&mut self.encoder).map(|()| None),
@@ -117,7 +101,7 @@ impl Digester {
                     self.encoder.raw(default);
                     seen.value = spec.default.clone();
                 }
-                let kept = self.keeps_this(p, p.seeds[rule], spec.empty_is_null);
+                let kept = self.keeps(p.seeds[rule]);
                 if kept {
                     seen.cell = OwnedCell::of(raw);
                 }
@@ -203,12 +187,6 @@ impl Digester {
         self.encoder.raw(&[PROBLEM_TAG, p.side as u8]);
     }
 
-    /// Whether the field whose value stands in the encoder is kept for drill-down.
-    fn keeps_this(&self, p: &Projection, seed: u64, empty_is_null: bool) -> bool {
-        let hash = || hashed(p, seed, self.encoder.bytes(), empty_is_null);
-        self.depth == Depth::Tree && self.keeps(seed, hash())
-    }
-
     /// Adds a field's hash, if it has one, to the record's sum; false if it does not count.
     #[inline(always)]
     fn sum_up(&mut self, seed: u64, hash: Option<u128>) -> bool {
@@ -230,7 +208,7 @@ impl Digester {
     ) {
         let hash = hashed(p, seed, self.encoder.bytes(), empty_is_null);
         let counted = self.sum_up(seed, hash);
-        if self.keeps(seed, hash) {
+        if self.keeps(seed) {
             let bytes = self.encoder.bytes();
             let null = !counted || empty_is_null && is_empty_collection(bytes);
             let Seen {
@@ -263,6 +241,9 @@ impl Digester {
             return;
         }
         let seed = p.hasher.path(path);
+        if self.passes_over(seed) {
+            return;
+        }
         if self.meet_path(seed) {
             let name = String::from_utf8_lossy(path).into_owned();
             return self.twice(p, None, &name, &name);
@@ -283,7 +264,7 @@ impl Digester {
         match encoded {
             Ok(path) => {
                 let mut seen = Seen::default();
-                if self.keeps_this(p, seed, cannot_be_empty(raw)) {
+                if self.keeps(seed) {
                     seen.value = raw.to_value().ok();
                     seen.cell = OwnedCell::of(raw);
                 }

@@ -114,10 +114,10 @@ pub fn divergence_id<'a>(
     let mut paths: Vec<&str> = fields.into_iter().collect();
     paths.sort_unstable();
     paths.dedup();
-    let mut hasher = blake3::Hasher::new_derive_key("assay divergence id 1");
+    let mut text = Vec::with_capacity(256);
     let mut part = |bytes: &[u8]| {
-        hasher.update(&(bytes.len() as u64).to_le_bytes());
-        hasher.update(bytes);
+        text.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
+        text.extend_from_slice(bytes);
     };
     part(compare.as_bytes());
     match subject {
@@ -135,7 +135,8 @@ pub fn divergence_id<'a>(
     }
     part(class.name().as_bytes());
     paths.into_iter().for_each(|path| part(path.as_bytes()));
-    hex::encode(&hasher.finalize().as_bytes()[..16])
+    let mut hasher = blake3::Hasher::new_derive_key("assay divergence id 1");
+    hasher.update(&text).finalize().to_hex()[..32].to_owned()
 }
 
 #[cfg(test)]

@@ -90,6 +90,12 @@ struct Bounded {
 
 impl Write for Bounded {
     fn write_str(&mut self, s: &str) -> fmt::Result {
+        // It has no more characters than bytes.
+        if s.len() <= self.left {
+            self.left -= s.chars().count();
+            self.text.push_str(s);
+            return Ok(());
+        }
         for c in s.chars() {
             self.left = self.left.checked_sub(1).ok_or(fmt::Error)?;
             self.text.push(c);
@@ -106,28 +112,23 @@ fn write_value(value: &Value, out: &mut dyn Write) -> fmt::Result {
         Value::Number(n) => write!(out, "{n}"),
         Value::Text(text) => write_quoted(text, out),
         Value::Symbol(text) => call("symbol", out, |out| write_quoted(text, out)),
-        Value::Bytes { subtype: 0, bytes } => write_hex(bytes, out),
+        Value::Bytes { subtype: 0, bytes } => write_bytes(bytes, out),
         Value::Bytes { subtype, bytes } => call("binary", out, |out| {
             write!(out, "{subtype},")?;
-            write_hex(bytes, out)
+            write_bytes(bytes, out)
         }),
         Value::Timestamp(at) => write_timestamp(*at, out),
         Value::Date(days) => write_date(*days, out),
         Value::Time(nanos) => write_time(*nanos, out),
         Value::Duration { months, days, nanos } => write!(out, "{months}mo{days}d{nanos}ns"),
         Value::Uuid(bytes) => {
-            let hex = hex::encode(bytes);
-            write!(
-                out,
-                "{}-{}-{}-{}-{}",
-                &hex[..8],
-                &hex[8..12],
-                &hex[12..16],
-                &hex[16..20],
-                &hex[20..]
-            )
+            for (place, group) in [0..4, 4..6, 6..8, 8..10, 10..16].into_iter().enumerate() {
+                out.write_str(if place > 0 { "-" } else { "" })?;
+                write_hex(&bytes[group], out)?;
+            }
+            Ok(())
         }
-        Value::ObjectId(bytes) => out.write_str(&hex::encode(bytes)),
+        Value::ObjectId(bytes) => write_hex(bytes, out),
         Value::Inet(address) => write!(out, "{address}"),
         Value::List(items) => write_items("[", items, "]", out),
         Value::Set(items) => write_items("set[", items, "]", out),
@@ -162,7 +163,8 @@ fn write_value(value: &Value, out: &mut dyn Write) -> fmt::Result {
         Value::MaxKey => out.write_str("maxkey"),
         Value::DbPointer { namespace, id } => call("dbpointer", out, |out| {
             write_quoted(namespace, out)?;
-            write!(out, ",{}", hex::encode(id))
+            out.write_str(",")?;
+            write_hex(id, out)
         }),
     }
 }
@@ -205,9 +207,18 @@ fn write_quoted(text: &str, out: &mut dyn Write) -> fmt::Result {
     out.write_str("\"")
 }
 
-fn write_hex(bytes: &[u8], out: &mut dyn Write) -> fmt::Result {
+fn write_bytes(bytes: &[u8], out: &mut dyn Write) -> fmt::Result {
     out.write_str("0x")?;
-    bytes.iter().try_for_each(|byte| write!(out, "{byte:02x}"))
+    write_hex(bytes, out)
+}
+
+fn write_hex(bytes: &[u8], out: &mut dyn Write) -> fmt::Result {
+    let mut digits = [0; 64];
+    bytes.chunks(digits.len() / 2).try_for_each(|bytes| {
+        let digits = &mut digits[..2 * bytes.len()];
+        hex::encode_to_slice(bytes, digits).map_err(|_| fmt::Error)?;
+        out.write_str(std::str::from_utf8(digits).map_err(|_| fmt::Error)?)
+    })
 }
 
 /// ISO 8601 for the years 1 to 9999, nanoseconds since the epoch beyond them.

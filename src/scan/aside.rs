@@ -11,8 +11,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A record that was put aside, as it comes back from the sorter.
-#[derive(Clone, Debug)]
-pub(super) struct Aside {
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Aside<'a> {
     pub side: Side,
     pub record: RecordHash,
     pub locator: Locator,
@@ -20,14 +20,14 @@ pub(super) struct Aside {
     pub len: u32,
     pub element: u64,
     /// The raw record, or nothing where it is to be read again at its place.
-    pub raw: Vec<u8>,
+    pub raw: &'a [u8],
 }
 
 const HEAD: usize = 1 + 8 + 8 + 4 + 8 + 8 + 16 + 4;
 
-impl Aside {
+impl<'a> Aside<'a> {
     /// Reads what [`Batch::put`] wrote.
-    pub fn read(bytes: &[u8]) -> Aside {
+    pub fn read(bytes: &'a [u8]) -> Aside<'a> {
         let mut at = 1;
         let mut take = |n: usize| {
             at += n;
@@ -55,7 +55,7 @@ impl Aside {
             locator,
             len,
             element,
-            raw: bytes[HEAD..].to_vec(),
+            raw: &bytes[HEAD..],
         }
     }
 }
@@ -174,6 +174,11 @@ impl<'b> Shelf<'b> {
             *state = Err(error);
             self.failed.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// The hash of the key under which a record comes back.
+    pub fn key(bytes: &[u8]) -> KeyHash {
+        KeyHash(u128::from_be_bytes(bytes.try_into().expect("sixteen bytes")))
     }
 
     /// Whether the disk did not take a record.

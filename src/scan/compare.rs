@@ -4,7 +4,7 @@ use super::first::Scanned;
 use super::judge::MappingJudge;
 use super::lane::Lane;
 use super::pass::Monitor;
-use super::reconcile::{Outlet, fetch, join};
+use super::reconcile::{fetch, join};
 use super::settle::{Patience, Settler};
 use super::summary::{columns, coverage, equality_box, heat, ignored, lossy, notices, tolerances};
 use super::suspects::Suspects;
@@ -14,13 +14,14 @@ use crate::Pair;
 use crate::canon::{Equality, compare_keys};
 use crate::config::SideConfig;
 use crate::diff::Finding;
-use crate::digest::{Hasher, count_under, root};
+use crate::digest::{Hasher, Leaves, count_under, root};
 use crate::mapping::Compare;
 use crate::report::{Class, CompareResult, Counts, Divergence, FieldCount, Metadata, Sample, State};
 use crate::store::{SortBudget, SortError, Sorter};
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::Instant;
 
 /// A compare made ready: mapping, equality and both lanes.
@@ -57,8 +58,38 @@ pub struct Means<'a> {
     pub patience: Patience,
 }
 
-/// Reconciles what a first pass left: fetches what differs unless it was put aside already, classifies it, writes every divergence to `sink` (one JSON object a line, in
-/// key order) and sums up.
+/// The findings told so far.
+struct Told<'b> {
+    counts: Counts,
+    /// Fields that differ, by path and class.
+    fields: BTreeMap<String, BTreeMap<Class, u64>>,
+    /// Fields that differ within a tolerance, by path and reason.
+    tolerated: BTreeMap<(String, String), u64>,
+    /// Every divergence as JSON, by key.
+    sorter: Sorter<'b>,
+}
+
+impl Told<'_> {
+    fn take(&mut self, finding: &Finding, json: &[u8]) -> Result<(), SortError> {
+        self.counts.add(finding.class, finding.state, 1);
+        for field in &finding.fields {
+            let by_class = count_under(&mut self.fields, &field.path, |others, moved| {
+                moved
+                    .into_iter()
+                    .for_each(|(class, n)| *others.entry(class).or_default() += n);
+            });
+            *by_class.entry(field.class).or_default() += 1;
+            if let Some(reason) = &field.tolerated_by {
+                let path_and_reason = (field.path.clone(), reason.clone());
+                *self.tolerated.entry(path_and_reason).or_default() += 1;
+            }
+        }
+        self.sorter.push(&finding.key, json)
+    }
+}
+
+/// Reconciles what a first pass left: fetches what differs unless it was put aside already, classifies it, writes every
+/// divergence to `sink` (one JSON object a line, in key order) and sums up.
 pub(super) fn reconcile(
     prepared: &Prepared,
     scanned: &mut Scanned<'_>,
@@ -68,9 +99,12 @@ pub(super) fn reconcile(
     let lanes = prepared.lanes.as_ref();
     let name = &prepared.compare.name;
     let key_names = key_names(prepared);
-    let mut sorter = Sorter::new(means.dir, compare_keys, 16 << 20, means.budget);
-    let (mut counts, mut fields) = (Counts::default(), BTreeMap::<String, BTreeMap<Class, u64>>::new());
-    let mut tolerated = BTreeMap::<(String, String), u64>::new();
+    let told = Mutex::new(Told {
+        counts: Counts::default(),
+        fields: BTreeMap::new(),
+        tolerated: BTreeMap::new(),
+        sorter: Sorter::new(means.dir, compare_keys, 16 << 20, means.budget),
+    });
     let mut unread = scanned.tally.unread.clone();
     let aside = scanned.aside.take();
     let (aside, again) = match aside {
@@ -114,28 +148,22 @@ pub(super) fn reconcile(
             monitor: means.monitor,
             since: Instant::now(),
         };
-        let written = &|finding: &mut Finding| {
-            doubt(finding, unread);
-            let divergence = wire(name, &key_names, finding);
-            serde_json::to_vec(&divergence).expect("a divergence has a JSON form")
-        };
-        let tell = &mut |finding: Finding, json: Vec<u8>| {
-            counts.add(finding.class, finding.state, 1);
-            for field in &finding.fields {
-                let by_class = count_under(&mut fields, &field.path, |others, moved| {
-                    moved
-                        .into_iter()
-                        .for_each(|(class, n)| *others.entry(class).or_default() += n);
-                });
-                *by_class.entry(field.class).or_default() += 1;
-                if let Some(reason) = &field.tolerated_by {
-                    *tolerated.entry((field.path.clone(), reason.clone())).or_default() += 1;
-                }
-            }
-            sorter.push(&finding.key, &json)
-        };
-        join(lanes, aside, &settler, Outlet { written, tell })?;
+        join(lanes, aside, &settler, &|mut finding| {
+            doubt(&mut finding, unread);
+            let divergence = wire(name, &key_names, &finding);
+            let json = serde_json::to_vec(&divergence).expect("a divergence has a JSON form");
+            let mut told = told.lock().expect("no worker panics while it holds the lock");
+            told.take(&finding, &json)
+        })?;
     }
+    let Told {
+        counts,
+        fields,
+        tolerated,
+        sorter,
+    } = told
+        .into_inner()
+        .expect("no worker panics while it holds the lock");
     let tally = &scanned.tally;
     let total = sorter.len();
     let mut items = Vec::new();
@@ -164,7 +192,7 @@ pub(super) fn reconcile(
         mapping_digest: prepared.compare.digest(),
         equality: equality_box(prepared),
         coverage: coverage(tally, &unread),
-        roots: tally.leaves.as_ref().map(|l| Some(root(l).to_hex().to_string())),
+        roots: roots(&tally.leaves),
         counts,
         fields: fields.collect(),
         columns: columns(tally),
@@ -176,6 +204,11 @@ pub(super) fn reconcile(
         metadata: prepared.metadata.clone(),
         notices: notices(prepared, tally),
     })
+}
+
+fn roots(leaves: &Pair<Leaves>) -> Pair<Option<String>> {
+    let (stable, candidate) = rayon::join(|| root(&leaves.stable), || root(&leaves.candidate));
+    Pair { stable, candidate }.map(|root| Some(root.to_hex().to_string()))
 }
 
 /// A record that is not on a side which was not read to its end may stand in the part that was not read.

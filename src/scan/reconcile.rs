@@ -8,11 +8,13 @@ use super::settle::{Settler, unsettled};
 use super::suspects::Suspects;
 use super::tally::Unread;
 use crate::diff::{Drilled, Finding, Group, Judge, Place, classify, classify_many};
+use crate::digest::{KeyHash, RecordHash};
 use crate::mapping::{Depth, Digester};
 use crate::report::{Class, State};
 use crate::store::{SortError, Sorted};
 use crate::{Pair, Side};
 use rayon::prelude::*;
+use std::borrow::Cow;
 
 /// Reads both sides again and puts the suspect records aside, sorted by key.
 ///
@@ -48,124 +50,172 @@ pub(super) fn fetch<'b>(
     Ok((shelf.finish()?, unread))
 }
 
-const BATCH_BYTES: usize = 4 << 20;
-
-/// Records under one key that are looked at together; more are looked at one by one.
-const FEW: usize = 64;
-
-/// Where findings go: each is written down, several at a time, and then told, one by one.
-pub(super) struct Outlet<'t> {
-    /// Gives a finding the form in which it is kept.
-    pub written: &'t (dyn Fn(&mut Finding) -> Vec<u8> + Sync),
-    /// Takes a finding and its form.
-    pub tell: &'t mut dyn FnMut(Finding, Vec<u8>) -> Result<(), SortError>,
-}
-
-impl Outlet<'_> {
-    fn tell_all(&mut self, findings: Vec<Finding>) -> Result<(), SortError> {
-        let written = self.written;
-        let findings: Vec<(Finding, Vec<u8>)> = findings
-            .into_par_iter()
-            .map(|mut finding| {
-                let form = written(&mut finding);
-                (finding, form)
-            })
-            .collect();
-        findings
-            .into_iter()
-            .try_for_each(|(finding, form)| (self.tell)(finding, form))
-    }
-}
+/// Takes findings, in any order.
+pub(super) type Tell<'t> = &'t (dyn Fn(Finding) -> Result<(), SortError> + Sync);
 
 /// Joins what was put aside, key by key, and tells every finding.
 pub(super) fn join(
     lanes: Pair<&Lane>,
-    mut aside: Sorted<'_>,
+    aside: Sorted<'_>,
     settler: &Settler<'_>,
-    mut outlet: Outlet<'_>,
+    tell: Tell<'_>,
 ) -> Result<(), SortError> {
-    let mut batch: Vec<Vec<Aside>> = Vec::new();
-    let mut crowd: Option<Crowd<'_>> = None;
-    let (mut bytes, mut last) = (0, Vec::new());
-    while let Some((key, record)) = aside
-        .next()?
-        .map(|(key, payload)| (key.to_vec(), Aside::read(payload)))
-    {
-        let size = record.raw.len() + 256;
-        if key == last {
-            if let Some(crowd) = &mut crowd {
-                crowd.add(&record);
-                continue;
-            }
-            if let Some(group) = batch.last_mut() {
-                group.push(record);
-                bytes += size;
-                if group.len() > FEW || group.len() > 4 && bytes > BATCH_BYTES {
-                    let crowded = batch.pop().unwrap_or_default();
-                    work_off(lanes, &mut batch, settler, &mut outlet)?;
-                    let crowd = crowd.insert(Crowd::new(lanes));
-                    crowded.iter().for_each(|record| crowd.add(record));
-                    bytes = 0;
-                }
-                continue;
-            }
-        }
-        if let Some(finding) = crowd.take().and_then(|crowd| crowd.settle(settler)) {
-            outlet.tell_all(vec![finding])?;
-        }
-        if bytes + size > BATCH_BYTES {
-            work_off(lanes, &mut batch, settler, &mut outlet)?;
-            bytes = 0;
-        }
-        bytes += size;
-        last = key;
-        batch.push(vec![record]);
+    let mut heaps = Heaps {
+        lanes,
+        aside,
+        next: None,
+    };
+    let mut heap = heaps.heap()?;
+    while !heap.is_empty() {
+        // The next one is read while this one is looked at.
+        let (told, next) = rayon::join(|| work_off(lanes, heap, settler, tell), || heaps.heap());
+        told?;
+        heap = next?;
     }
-    if let Some(finding) = crowd.and_then(|crowd| crowd.settle(settler)) {
-        outlet.tell_all(vec![finding])?;
+    Ok(())
+}
+
+/// Suspects that are looked at in one go, in the order of their keys' hashes.
+#[derive(Default)]
+struct Heap<'l> {
+    bytes: Vec<u8>,
+    /// Where each record ends in `bytes`.
+    ends: Vec<usize>,
+    /// The first record under each key, by number.
+    groups: Vec<usize>,
+    /// The hash of the last key.
+    key: Option<KeyHash>,
+    /// The records under the key after these, where they are very many.
+    crowd: Option<Crowd<'l>>,
+}
+
+/// Bytes of a heap, with what its records take when they are looked at.
+const HEAP_BYTES: usize = 4 << 20;
+
+/// Bytes that a record takes besides itself.
+const BESIDES: usize = 200;
+
+/// Records under one key that are looked at together; more are looked at one by one.
+const FEW: usize = 64;
+
+impl<'l> Heap<'l> {
+    fn is_empty(&self) -> bool {
+        self.groups.is_empty() && self.crowd.is_none()
     }
-    work_off(lanes, &mut batch, settler, &mut outlet)
+
+    fn push(&mut self, key: KeyHash, record: &[u8]) {
+        if self.key != Some(key) {
+            self.key = Some(key);
+            self.groups.push(self.ends.len());
+        }
+        self.bytes.extend_from_slice(record);
+        self.ends.push(self.bytes.len());
+    }
+
+    fn start(&self, number: usize) -> usize {
+        number.checked_sub(1).map_or(0, |before| self.ends[before])
+    }
+
+    /// The records under a key.
+    fn group(&self, group: usize) -> Vec<Aside<'_>> {
+        let end = self.groups.get(group + 1).copied();
+        let numbers = self.groups[group]..end.unwrap_or(self.ends.len());
+        let bytes = numbers.map(|number| &self.bytes[self.start(number)..self.ends[number]]);
+        bytes.map(Aside::read).collect()
+    }
+
+    fn is_full(&self) -> bool {
+        self.bytes.len() + self.ends.len() * BESIDES >= HEAP_BYTES
+    }
+
+    /// Takes the records under the last key away, if they are very many.
+    fn take_crowd(&mut self, lanes: Pair<&'l Lane>) -> Option<Crowd<'l>> {
+        let last = self.groups.len() - 1;
+        let first = self.groups[last];
+        let (records, bytes) = (self.ends.len() - first, self.bytes.len() - self.start(first));
+        if records <= FEW && (records <= 4 || bytes <= HEAP_BYTES) {
+            return None;
+        }
+        let mut crowd = Crowd::new(lanes);
+        self.group(last).iter().for_each(|record| crowd.add(record));
+        self.groups.truncate(last);
+        self.ends.truncate(first);
+        Some(crowd)
+    }
+}
+
+/// What was put aside, as heaps.
+struct Heaps<'l> {
+    lanes: Pair<&'l Lane>,
+    aside: Sorted<'l>,
+    /// The first record of the next heap, with the hash of its key.
+    next: Option<(KeyHash, Vec<u8>)>,
+}
+
+impl<'l> Heaps<'l> {
+    fn heap(&mut self) -> Result<Heap<'l>, SortError> {
+        let mut heap = Heap::default();
+        if let Some((key, record)) = self.next.take() {
+            heap.push(key, &record);
+        }
+        while let Some((key, record)) = self.aside.next()? {
+            let key = Shelf::key(key);
+            if heap.key != Some(key) && heap.is_full() {
+                self.next = Some((key, record.to_vec()));
+                break;
+            }
+            heap.push(key, record);
+            if let Some(crowd) = heap.take_crowd(self.lanes) {
+                heap.crowd = Some(self.gathered(crowd, key)?);
+                break;
+            }
+        }
+        Ok(heap)
+    }
+
+    /// A crowd with all further records under its key.
+    fn gathered(&mut self, mut crowd: Crowd<'l>, of: KeyHash) -> Result<Crowd<'l>, SortError> {
+        while let Some((key, record)) = self.aside.next()? {
+            let key = Shelf::key(key);
+            if key != of {
+                self.next = Some((key, record.to_vec()));
+                break;
+            }
+            crowd.add(&Aside::read(record));
+        }
+        Ok(crowd)
+    }
 }
 
 /// Keys in a row that one worker looks at.
-const LOOKED_AT: usize = 64;
+const LOOKED_AT: usize = 128;
 
+/// Looks at a heap and tells what it finds.
 fn work_off(
     lanes: Pair<&Lane>,
-    batch: &mut Vec<Vec<Aside>>,
+    heap: Heap<'_>,
     settler: &Settler<'_>,
-    outlet: &mut Outlet<'_>,
+    tell: Tell<'_>,
 ) -> Result<(), SortError> {
     let live = settler.live();
-    let looked: Vec<Looked> = std::mem::take(batch)
+    let look = |digesters: &mut Depths, group| -> Result<Option<Group>, SortError> {
+        match examine(lanes, &heap.group(group), digesters, live) {
+            None => Ok(None),
+            Some(Looked::Told(finding)) => tell(finding).map(|()| None),
+            Some(Looked::Whole(group)) if live => Ok(Some(group)),
+            Some(Looked::Whole(group)) => classify(group, settler.judge).map_or(Ok(()), tell).map(|()| None),
+        }
+    };
+    let open = (0..heap.groups.len())
         .into_par_iter()
         // Digesters learn how records look.
         .with_min_len(LOOKED_AT)
-        .map_init(
-            || Depths::of(lanes),
-            |digesters, records| {
-                // Fields that are the same now may not be when a live side is looked at again.
-                if !live {
-                    digesters.spare(lanes, &records);
-                }
-                let looked = examine(lanes, records, digesters)?;
-                match looked {
-                    Looked::Whole(group) if !live => classify(group, settler.judge).map(Looked::Told),
-                    looked => Some(looked),
-                }
-            },
-        )
-        .flatten()
-        .collect();
-    let (mut groups, mut findings) = (Vec::new(), Vec::new());
-    for looked in looked {
-        match looked {
-            Looked::Whole(group) => groups.push(group),
-            Looked::Told(finding) => findings.push(finding),
-        }
-    }
-    findings.extend(settler.settle(groups));
-    outlet.tell_all(findings)
+        .map_init(|| Depths::of(lanes), look)
+        .filter_map(Result::transpose)
+        .collect::<Result<Vec<Group>, _>>()?;
+    settler.settle(open).into_par_iter().try_for_each(tell)?;
+    let crowd = heap.crowd.and_then(|crowd| crowd.settle(settler));
+    crowd.map_or(Ok(()), tell)
 }
 
 /// Digesters of both sides for records that are looked at in full, and for their digests alone.
@@ -183,29 +233,54 @@ impl Depths {
         }
     }
 
-    /// Lets each side leave out the fields that are the same on the other one, where that can be known at little cost.
-    fn spare(&mut self, lanes: Pair<&Lane>, records: &[Aside]) {
-        let mut fields = Pair::<Option<&[(u64, u128)]>>::default();
-        if let [a, b] = records
-            && a.side != b.side
-        {
-            let [stable, candidate] = match a.side {
-                Side::Stable => [a, b],
-                Side::Candidate => [b, a],
-            };
-            let records = Pair { stable, candidate };
-            let of = |((record, lane), digester): ((&Aside, &Lane), _)| match record.raw.is_empty() {
-                true => None,
-                false => lane.fields(&record.raw, record.locator, digester),
-            };
-            fields = records.zip(lanes).zip(self.digest.as_mut()).map(of);
-        }
-        let known = fields.stable.is_some() && fields.candidate.is_some();
+    /// Has only the fields kept that differ between these records, if they are one of each side and nothing is wrong with
+    /// them; gives the records' hashes then.
+    fn narrow(
+        &mut self,
+        lanes: Pair<&Lane>,
+        records: &[Aside<'_>],
+        raws: &[Cow<'_, [u8]>],
+    ) -> Option<Pair<RecordHash>> {
         for side in Side::BOTH {
-            let others = fields[side.other()].filter(|_| known);
-            self.tree[side].spare(others.unwrap_or_default());
+            self.tree[side].show(None);
         }
+        let &[first, second] = &records.iter().zip(raws).collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        let (stable, candidate) = match (first.0.side, second.0.side) {
+            (Side::Stable, Side::Candidate) => (first, second),
+            (Side::Candidate, Side::Stable) => (second, first),
+            _ => return None,
+        };
+        let Pair {
+            stable: ours,
+            candidate: theirs,
+        } = &mut self.digest;
+        let seeds = differing(
+            lanes.stable.fields(stable.1, stable.0.locator, ours)?,
+            lanes.candidate.fields(candidate.1, candidate.0.locator, theirs)?,
+        );
+        self.tree.stable.show(Some(seeds.clone()));
+        self.tree.candidate.show(Some(seeds));
+        Some(self.digest.as_ref().map(|digester| digester.record()))
     }
+}
+
+/// The path seeds of fields that are not the same in two records, from the path seeds and hashes of all their fields.
+fn differing(ours: &[(u64, u128)], theirs: &[(u64, u128)]) -> Vec<u64> {
+    // Most fields stand at the same place in both.
+    let same = |at: usize| ours.get(at) == theirs.get(at);
+    let mut apart: Vec<(u64, u128)> = (0..ours.len().max(theirs.len()))
+        .filter(|at| !same(*at))
+        .flat_map(|at| [ours.get(at), theirs.get(at)])
+        .flatten()
+        .copied()
+        .collect();
+    apart.sort_unstable();
+    let alone = apart.chunk_by(|a, b| a == b).filter(|same| same.len() == 1);
+    let mut seeds: Vec<u64> = alone.map(|field| field[0].0).collect();
+    seeds.dedup();
+    seeds
 }
 
 /// What came of looking at the records under one key.
@@ -217,50 +292,66 @@ enum Looked {
 }
 
 /// Looks at all records under one key hash in full. What was equal by digest already is not looked at.
-fn examine(lanes: Pair<&Lane>, records: Vec<Aside>, digesters: &mut Depths) -> Option<Looked> {
-    if let [a, b] = &records[..]
+fn examine(lanes: Pair<&Lane>, records: &[Aside<'_>], digesters: &mut Depths, live: bool) -> Option<Looked> {
+    if let [a, b] = records
         && a.side != b.side
         && a.record == b.record
         && a.record.0 != 0
     {
         return None;
     }
+    let told = |lost: Box<Finding>| Some(Looked::Told(*lost));
+    let raws = records.iter().map(|record| raw(lanes, record));
+    let raws = match raws.collect::<Result<Vec<_>, _>>() {
+        Ok(raws) => raws,
+        Err(lost) => return told(lost),
+    };
+    // Fields that are the same now may not be when a live side is looked at again.
+    let hashes = match live {
+        true => None,
+        false => digesters.narrow(lanes, records, &raws),
+    };
     let mut key = Vec::new();
     let mut sides: Pair<Vec<Drilled>> = Pair::default();
-    for record in &records {
-        match look(lanes, record, &mut digesters.tree[record.side]) {
-            Ok((its_key, drilled)) => {
-                key = its_key;
-                sides[record.side].push(drilled);
-            }
-            Err(lost) => return Some(Looked::Told(*lost)),
+    for (record, raw) in records.iter().zip(&raws) {
+        let (its_key, mut drilled) = match drill(lanes, record, raw, &mut digesters.tree[record.side]) {
+            Ok(drilled) => drilled,
+            Err(lost) => return told(lost),
+        };
+        if let Some(hashes) = hashes {
+            drilled.record = hashes[record.side];
         }
+        key = its_key;
+        sides[record.side].push(drilled);
     }
     Some(Looked::Whole(Group { key, records: sides }))
 }
 
-/// Looks at one record in full: its key, and what it holds.
-fn look(
-    lanes: Pair<&Lane>,
-    record: &Aside,
-    digester: &mut Digester,
-) -> Result<(Vec<u8>, Drilled), Box<Finding>> {
+/// The bytes of a record that was put aside, read again if they were not.
+fn raw<'r>(lanes: Pair<&Lane>, record: &'r Aside<'_>) -> Result<Cow<'r, [u8]>, Box<Finding>> {
+    if !record.raw.is_empty() {
+        return Ok(Cow::Borrowed(record.raw));
+    }
     let lane = lanes[record.side];
     let gone = |why: &str| Box::new(lost(record, why));
-    let fetched;
-    let raw = if record.raw.is_empty() {
-        let found = lane
-            .source
-            .read_at(&lane.namespace, record.locator.offset, record.len as usize);
-        fetched = found
-            .map_err(|e| gone(&e.to_string()))?
-            .ok_or_else(|| gone("the source cannot be read at an offset"))?;
-        &fetched[..]
-    } else {
-        &record.raw[..]
-    };
-    let drilled = lane.drill(raw, record.locator, record.element, digester);
-    drilled.ok_or_else(|| gone("the record is not what it was a moment ago"))
+    let found = lane
+        .source
+        .read_at(&lane.namespace, record.locator.offset, record.len as usize)
+        .map_err(|e| gone(&e.to_string()))?;
+    found
+        .map(Cow::Owned)
+        .ok_or_else(|| gone("the source cannot be read at an offset"))
+}
+
+/// Looks at one record in full: its key, and what it holds.
+fn drill(
+    lanes: Pair<&Lane>,
+    record: &Aside<'_>,
+    raw: &[u8],
+    digester: &mut Digester,
+) -> Result<(Vec<u8>, Drilled), Box<Finding>> {
+    let drilled = lanes[record.side].drill(raw, record.locator, record.element, digester);
+    drilled.ok_or_else(|| Box::new(lost(record, "the record is not what it was a moment ago")))
 }
 
 /// Records of each side of a crowd that are shown.
@@ -290,13 +381,14 @@ impl<'l> Crowd<'l> {
         }
     }
 
-    fn add(&mut self, record: &Aside) {
+    fn add(&mut self, record: &Aside<'_>) {
         let side = record.side;
         let kept = self.first[side].len() < SHOWN;
         let Depths { tree, digest } = &mut self.digesters;
         let digester = if kept { tree } else { digest };
         self.counts[side] += 1;
-        match look(self.lanes, record, &mut digester[side]) {
+        let raw = raw(self.lanes, record);
+        match raw.and_then(|raw| drill(self.lanes, record, &raw, &mut digester[side])) {
             Ok((key, drilled)) => {
                 self.key = key;
                 self.sums[side] = self.sums[side].wrapping_add(drilled.record.0);
@@ -326,7 +418,7 @@ impl<'l> Crowd<'l> {
 }
 
 /// A suspect that could not be looked at again: unknown, and so not equal.
-fn lost(record: &Aside, why: &str) -> Finding {
+fn lost(record: &Aside<'_>, why: &str) -> Finding {
     let place = Place {
         file: String::new(),
         offset: record.locator.in_file,
@@ -345,5 +437,31 @@ fn lost(record: &Aside, why: &str) -> Finding {
             "{}: a differing record could not be read again: {why}",
             record.side
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::{BTreeMap, BTreeSet};
+
+    proptest! {
+        #[test]
+        fn fields_differ_wherever_they_stand(
+            ours in prop::collection::btree_map(0..8u64, 0..3u128, 0..8),
+            theirs in prop::collection::btree_map(0..8u64, 0..3u128, 0..8),
+            turn in 0..8usize,
+        ) {
+            let list = |fields: &BTreeMap<u64, u128>| fields.iter().map(|(s, h)| (*s, *h)).collect::<Vec<_>>();
+            let (a, mut b) = (list(&ours), list(&theirs));
+            if !b.is_empty() {
+                let turn = turn % b.len();
+                b.rotate_left(turn);
+            }
+            let seeds: BTreeSet<u64> = ours.keys().chain(theirs.keys()).copied().collect();
+            let expected: Vec<u64> = seeds.into_iter().filter(|s| ours.get(s) != theirs.get(s)).collect();
+            prop_assert_eq!(differing(&a, &b), expected);
+        }
     }
 }

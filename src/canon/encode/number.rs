@@ -56,6 +56,10 @@ impl Encoder {
 
     /// Writes a decimal of any size held by `ty`.
     pub fn big_decimal(&mut self, value: &Decimal, ty: NumberType) {
+        if let Some(coefficient) = value.unscaled.magnitude().to_u128() {
+            let negative = value.unscaled.sign() == Sign::Minus;
+            return self.decimal(negative, coefficient, value.exponent, ty);
+        }
         if self.equality.numbers == Numbers::Typed {
             self.source_type(ty);
             // Under `typed` 1.10 and 1.1 are different decimals; integers beyond 64 bits have exponent 0 anyway.
