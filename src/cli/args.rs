@@ -74,7 +74,7 @@ pub(super) struct Tuning {
     /// Bytes that may lie on disk, spilled, at one time.
     #[arg(long)]
     pub spill_limit: Option<u64>,
-    /// Seconds between checkpoints.
+    /// Seconds between checkpoints; `inf` for none.
     #[arg(long)]
     pub checkpoint_seconds: Option<f64>,
     /// Bytes of records a second that are asked of each live store, at most.

@@ -117,6 +117,10 @@ pub(super) fn diff(args: Diff) -> Result<Exit, Failure> {
         digest: String::new(),
     };
     tune(&mut config, &args.tuning)?;
+    if args.tuning.run_dir.is_none() {
+        // A directory that goes at the end holds nothing to be taken up again.
+        config.scan.checkpoint_seconds = f64::INFINITY;
+    }
     let temp = tempfile::Builder::new().prefix("assay-diff-").tempdir();
     let temp = temp.map_err(|e| Failure::new(Exit::Unwritable, format!("no temporary directory: {e}")))?;
     let tuning = Tuning {

@@ -166,7 +166,7 @@ pub struct ScanConfig {
     pub strategy: Strategy,
     /// Bytes that may be spilled to disk.
     pub spill_limit: u64,
-    /// Seconds between checkpoints.
+    /// Seconds between checkpoints; infinite if an audit is to keep none.
     pub checkpoint_seconds: f64,
     /// Divergences that the report itself carries, per compare; all of them go to `divergences.ndjson`.
     pub samples: usize,

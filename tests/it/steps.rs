@@ -167,3 +167,21 @@ fn slices_show_what_a_whole_shows() {
     work.scan("plan.json").expect(0);
     work.merge("plan.json").expect(64).says(&["another part"]);
 }
+
+#[test]
+fn an_audit_without_checkpoints_finds_the_same() {
+    let work = Work::new();
+    let audit = |seconds: &str| {
+        let run = work.at(seconds);
+        let more = ["--checkpoint-seconds", seconds, "--seed", "1", "--run-dir", &run];
+        work.run(&[&["audit"], &more[..]].concat()).expect(10);
+        let run = Path::new(&run);
+        (
+            json(run.join("report.json"))["result"].clone(),
+            run.join("0.part").exists(),
+        )
+    };
+    let (kept, none) = (audit("30"), audit("inf"));
+    assert_eq!((kept.1, none.1), (true, false));
+    assert_eq!(kept.0, none.0);
+}

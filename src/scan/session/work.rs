@@ -55,7 +55,7 @@ impl Session {
                 self.config.scan.strategy,
             );
             done += ids.len() as u64;
-            self.scan_one(prepared, index, ids, start, &path, &plan, &means)?;
+            self.scan_one(prepared, index, ids, start, Some(&path), &plan, &means)?;
             if monitor.stopping() {
                 return Err(SessionError::Stopped);
             }
@@ -73,13 +73,13 @@ impl Session {
         index: usize,
         slices: Vec<usize>,
         mut start: Start<'a>,
-        path: &Path,
+        path: Option<&Path>,
         plan: &str,
         means: &Means<'a>,
     ) -> Result<(Scanned<'a>, u32), SessionError> {
         let mut resumed = 0;
-        match read_part(path) {
-            Ok((header, tally))
+        match path.map(read_part) {
+            Some(Ok((header, tally)))
                 if header.plan == plan && header.compare == index && header.slices == slices =>
             {
                 resumed = header.resumed + 1;
@@ -89,7 +89,7 @@ impl Session {
                 );
                 start = Start::again(header.remaining, tally);
             }
-            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+            Some(Err(error)) if error.kind() == std::io::ErrorKind::InvalidData => {
                 tracing::warn!("{error}: beginning anew");
             }
             _ => {}
@@ -97,6 +97,7 @@ impl Session {
         let plan = plan.to_owned();
         let interval = Duration::from_secs_f64(self.config.scan.checkpoint_seconds.clamp(0.01, 86_400.0));
         let checkpoint = |tally: &Tally, remaining: Pair<Vec<Span>>| {
+            let Some(path) = path else { return Ok(()) };
             let slices = slices.clone();
             let header = PartHeader {
                 plan: plan.clone(),
@@ -150,11 +151,12 @@ impl Session {
                 .map(|s| s.id)
                 .collect();
             let spans = Pair::from_fn(|side| self.plan.spans(index, side, |_| true));
-            let path = dir.join(format!("{index}.part"));
+            let lasting = self.config.scan.checkpoint_seconds.is_finite();
+            let path = lasting.then(|| dir.join(format!("{index}.part")));
             let cells = self.plan.compares[index].sketch_cells;
             let start = Start::whole(prepared, spans, cells, self.config.scan.strategy, &means);
             let plan = format!("{plan} of {} in {ranges}", stamp(prepared));
-            let (one, times) = self.scan_one(prepared, index, ids, start, &path, &plan, &means)?;
+            let (one, times) = self.scan_one(prepared, index, ids, start, path.as_deref(), &plan, &means)?;
             resumed = resumed.max(times);
             if monitor.stopping() && !stop_is_final() {
                 return Err(SessionError::Stopped);
