@@ -79,7 +79,8 @@ async fn read(store: &Store, time: Duration, stop: &AtomicBool) -> Vec<Duration>
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     match &store.place {
         Place::Mongo(database) => {
-            let collection = database.open().await.collection::<Document>("t");
+            let database = database.open().await;
+            let collection = database.collection::<Document>("t");
             while begun.elapsed() < time && !stop.load(Ordering::Relaxed) {
                 ticks.tick().await;
                 let asked = Instant::now();
@@ -90,6 +91,7 @@ async fn read(store: &Store, time: Duration, stop: &AtomicBool) -> Vec<Duration>
                 );
                 took.push(asked.elapsed());
             }
+            database.client().clone().shutdown().immediate(true).await;
         }
         Place::Cql(keyspace) => {
             let session = keyspace.cql().session().await.expect("Cassandra answers");

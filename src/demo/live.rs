@@ -140,7 +140,7 @@ impl Stores {
     ///
     /// # Errors
     /// A sentence that says what is left.
-    pub fn remove(self) -> Result<(), String> {
+    pub fn remove(&self) -> Result<(), String> {
         let Stores {
             name,
             database,
@@ -174,6 +174,15 @@ impl Stores {
                 .map_err(|e| e.kind.to_string())?;
         }
         Ok(())
+    }
+}
+
+impl Drop for Stores {
+    /// Takes leave of MongoDB: the driver would do so by itself, and panic if the runtime ends meanwhile.
+    fn drop(&mut self) {
+        let client = self.database.client().clone();
+        self.runtime
+            .block_on(async { client.shutdown().immediate(true).await });
     }
 }
 
