@@ -231,7 +231,7 @@ pub(super) fn scan<'a, E: From<SortError>>(
     };
     loop {
         let until = Instant::now() + interval;
-        let shared = Mutex::new(tally);
+        let (shared, twins) = (Mutex::new(tally), Mutex::new(None));
         run_pass(
             &mut feeds,
             &mut workers,
@@ -259,7 +259,7 @@ pub(super) fn scan<'a, E: From<SortError>>(
                     }
                     part.flush(side, chunk.data.len() as u64, &mut tally());
                 }
-                worker.twins.flush_twins();
+                worker.twins.flush_twins(&twins);
                 match &keep {
                     Keep::Merge(merge, trial) => {
                         for (side, (chunk, walk)) in load.zip(walks).into_sides() {
@@ -278,6 +278,7 @@ pub(super) fn scan<'a, E: From<SortError>>(
             },
         );
         tally = shared.into_inner().expect("no worker panics here");
+        let mut twins = twins.into_inner().expect("no worker panics here");
         if tally.sketch.is_none() {
             // The merge is to tell. Should it be given up after all, the keys are read once more.
             keys = None;
@@ -286,7 +287,12 @@ pub(super) fn scan<'a, E: From<SortError>>(
             for side in Side::BOTH {
                 worker.parts[side].drain(side, &mut worker.digesters[side], &mut tally);
             }
-            worker.twins.drain_twins(&mut tally);
+            worker.twins.drain_twins(&mut twins, &mut tally);
+        }
+        if let Some(twins) = twins {
+            Side::BOTH
+                .into_iter()
+                .for_each(|side| tally.leaves[side].merge(&twins));
         }
         for (_, feed) in feeds.as_mut().into_sides() {
             tally.unread.append(&mut feed.unread);

@@ -9,6 +9,7 @@ use crate::{Pair, Side};
 use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 /// A part of one side that was not read, or not to its end.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -137,8 +138,10 @@ impl Tally {
 /// Column slots a part remembers; documents that use data as field names have no end of paths.
 const MAX_SLOTS: usize = 4096;
 
-/// One worker's own part of a tally, without the large tables: those are shared, and fed a chunk at a time. Only twins, which
-/// are quickly worked off, have leaves of their own, as workers would spend their time on waiting for the shared ones.
+/// Twins that a worker keeps at most while others are at the leaves of twins.
+const MOST_HELD: usize = 1 << 14;
+
+/// One worker's own part of a tally, without the large tables: those are shared, and fed a chunk at a time.
 #[derive(Debug, Default)]
 pub struct Part {
     columns: Columns,
@@ -150,8 +153,8 @@ pub struct Part {
     keys: Vec<(KeyHash, RecordHash)>,
     items: Vec<Item>,
     loss: Option<LossScan>,
-    /// Leaves of its own, once it has met twins.
-    leaves: Option<Leaves>,
+    /// Twins that are not in the leaves yet.
+    held: Vec<(KeyHash, RecordHash)>,
 }
 
 impl Part {
@@ -221,15 +224,27 @@ impl Part {
         self.items.clear();
     }
 
-    /// The same for records that stand on both sides; the sketch, which is a difference, has no use for them.
-    pub fn flush_twins(&mut self) {
-        if self.keys.is_empty() {
-            return;
+    /// The same for records that stand on both sides, which have leaves of their own; the sketch, which is a difference, has no
+    /// use for them. They are so quickly worked off that workers would spend their time on waiting for one another: a few chunks'
+    /// records are held until nobody is at the leaves.
+    pub fn flush_twins(&mut self, shared: &Mutex<Option<Leaves>>) {
+        self.held.append(&mut self.keys);
+        if self.held.len() < MOST_HELD {
+            if let Ok(mut leaves) = shared.try_lock() {
+                self.let_go(&mut leaves);
+            }
+        } else {
+            self.let_go(&mut shared.lock().expect("no worker panics here"));
         }
-        let leaves = self.leaves.get_or_insert_default();
-        self.keys
-            .drain(..)
-            .for_each(|(key, record)| leaves.add(key, record));
+    }
+
+    fn let_go(&mut self, leaves: &mut Option<Leaves>) {
+        if !self.held.is_empty() {
+            let leaves = leaves.get_or_insert_default();
+            self.held
+                .drain(..)
+                .for_each(|(key, record)| leaves.add(key, record));
+        }
     }
 
     /// Counts in what the export of a chunk may have lost.
@@ -253,12 +268,10 @@ impl Part {
     }
 
     /// The same for records that stand on both sides.
-    pub fn drain_twins(&mut self, shared: &mut Tally) {
+    pub fn drain_twins(&mut self, leaves: &mut Option<Leaves>, shared: &mut Tally) {
+        self.let_go(leaves);
         for side in Side::BOTH {
             self.add_to(side, shared);
-            if let Some(leaves) = &self.leaves {
-                shared.leaves[side].merge(leaves);
-            }
         }
         *self = Part::default();
     }

@@ -87,7 +87,7 @@ impl Default for OpenOptions {
             delimiter: None,
             header: true,
             compression: None,
-            chunk_bytes: 256 << 10,
+            chunk_bytes: 128 << 10,
         }
     }
 }
