@@ -9,7 +9,7 @@ pub const LEAVES: usize = 1 << 16;
 ///
 /// Packed, since there are many, several times over: 24 bytes instead of 32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(packed(8))]
+#[repr(C, packed(8))]
 pub struct Leaf {
     /// Number of records.
     pub count: u64,
