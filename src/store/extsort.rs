@@ -95,22 +95,11 @@ impl<'b> Sorter<'b> {
         Ok(())
     }
 
-    fn sort(&mut self) {
-        use rayon::slice::ParallelSliceMut;
-        let Sorter {
-            arena,
-            entries,
-            order,
-            ..
-        } = self;
-        let by = |a: &Entry, b: &Entry| {
-            order(a.key(arena), b.key(arena)).then_with(|| a.payload(arena).cmp(b.payload(arena)))
-        };
-        entries.par_sort_unstable_by(by);
-    }
-
     fn spill(&mut self) -> Result<(), SortError> {
-        self.sort();
+        // By one thread: workers push while they hold a lock, and one that waits for the help of others may be given a
+        // job of theirs that wants the same lock.
+        let by = by(self.order, &self.arena);
+        self.entries.sort_unstable_by(by);
         let bytes = self.arena.len() + self.entries.len() * 8;
         self.claim.take(bytes as u64)?;
         let run = write_run(&self.dir, |out| {
@@ -148,7 +137,9 @@ impl<'b> Sorter<'b> {
 
     /// Ends the input and reads the entries back in order.
     pub fn finish(mut self) -> Sorted<'b> {
-        self.sort();
+        use rayon::slice::ParallelSliceMut;
+        let by = by(self.order, &self.arena);
+        self.entries.par_sort_unstable_by(by);
         Sorted::new(
             self.runs,
             self.arena,
@@ -158,6 +149,11 @@ impl<'b> Sorter<'b> {
             self.claim,
         )
     }
+}
+
+/// How entries of `arena` compare: by key, then by payload.
+fn by(order: Order, arena: &[u8]) -> impl Fn(&Entry, &Entry) -> Ordering {
+    move |a, b| order(a.key(arena), b.key(arena)).then_with(|| a.payload(arena).cmp(b.payload(arena)))
 }
 
 fn write_run(dir: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Run> {
