@@ -18,7 +18,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 /// Chunks a side that `auto` wants to see in key order before it does without the sketch.
-const TRIAL: u64 = 16;
+const TRIAL: u64 = 32;
 
 /// What a pass does with records besides adding them up.
 pub(super) enum Keep<'a> {
