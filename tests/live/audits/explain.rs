@@ -6,7 +6,8 @@ use crate::support::{self, block_on};
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use std::process::Command;
 
-fn explain(ran: &Ran, more: &[&str]) -> (i32, String) {
+/// Explains a key of a run; the exit code and what was said on both outputs.
+pub fn explain(ran: &Ran, more: &[&str]) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_assay"));
     let run = ran.dir.path().join("run");
     let output = command.arg("explain").arg(run).args(more).output().unwrap();

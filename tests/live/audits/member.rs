@@ -1,5 +1,6 @@
 //! Audits of the stand-in for a MongoDB member: what real servers offer and the compatible ones do not.
 
+use super::explain::explain;
 use super::{Ran, audit, command};
 use crate::support::member::{Content, Fault, Member, Refusal, Shape, Snapshots, Topology};
 use mongodb::bson::{Document, doc};
@@ -257,15 +258,9 @@ fn explain_reads_by_the_ranges_of_the_audit() {
         sizes.filter(|size| *size > 2).count()
     };
     let before = cuts();
-    let output = Command::new(env!("CARGO_BIN_EXE_assay"))
-        .arg("explain")
-        .arg(ran.dir.path().join("run"))
-        .args(["77", "-c"])
-        .arg(ran.dir.path().join("assay.toml"))
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(output.status.code(), Some(0), "{said}");
+    let file = ran.dir.path().join("assay.toml");
+    let (code, said) = explain(&ran, &["77", "-c", file.to_str().unwrap()]);
+    assert_eq!(code, 0, "{said}");
     assert!(said.contains("now: different"), "{said}");
     assert_eq!((cuts(), before > 0), (before, true));
 }
