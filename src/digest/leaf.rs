@@ -39,27 +39,17 @@ impl Leaves {
     /// Adds another part of the same side.
     pub fn merge(&mut self, other: &Leaves) {
         for (a, b) in self.0.iter_mut().zip(&other.0) {
-            a.count += b.count;
+            a.count = a.count.wrapping_add(b.count);
             a.sum = a.sum.wrapping_add(b.sum);
         }
     }
 
-    /// These leaves less others, leaf by leaf: nothing where they are the same.
+    /// These leaves less others, leaf by leaf: nothing where they are the same. Merged with the others, they are what they were.
     #[must_use]
     pub fn minus(&self, other: &Leaves) -> Leaves {
-        self.with(other, u64::wrapping_sub, u128::wrapping_sub)
-    }
-
-    /// What [`Leaves::minus`] was made of.
-    #[must_use]
-    pub fn plus(&self, other: &Leaves) -> Leaves {
-        self.with(other, u64::wrapping_add, u128::wrapping_add)
-    }
-
-    fn with(&self, other: &Leaves, counts: fn(u64, u64) -> u64, sums: fn(u128, u128) -> u128) -> Leaves {
         let leaf = |(a, b): (&Leaf, &Leaf)| Leaf {
-            count: counts(a.count, b.count),
-            sum: sums(a.sum, b.sum),
+            count: a.count.wrapping_sub(b.count),
+            sum: a.sum.wrapping_sub(b.sum),
         };
         Leaves(self.0.iter().zip(&other.0).map(leaf).collect())
     }

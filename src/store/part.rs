@@ -1,8 +1,8 @@
 //! Part files: a tally on disk, as a checkpoint of one process or as its share of a plan.
 //!
 //! Layout: magic with the version, length of the header, header (JSON), body (zstd: leaves of stable, leaves of candidate
-//! less those of stable, sketch if there is one, columns), BLAKE3 of all before it. A file that does not add up is refused, never half
-//! used; so is one of another version.
+//! less those of stable, sketch if there is one, columns), BLAKE3 of all before it. A file that does not add up is refused,
+//! never half used; so is one of another version.
 
 use super::write_atomic;
 use crate::Pair;
@@ -148,12 +148,13 @@ fn parse(bytes: &[u8]) -> Option<(PartHeader, Tally)> {
         }
         columns
     });
-    let stable = Leaves::from_bytes(stable)?;
+    let mut leaves = Pair {
+        stable: Leaves::from_bytes(stable)?,
+        candidate: Leaves::from_bytes(candidate)?,
+    };
+    leaves.candidate.merge(&leaves.stable);
     let tally = Tally {
-        leaves: Pair {
-            candidate: Leaves::from_bytes(candidate)?.plus(&stable),
-            stable,
-        },
+        leaves,
         sketch: match stored.sketch_bytes {
             Some(_) => Some(Sketch::from_bytes(sketch)?),
             None => None,
