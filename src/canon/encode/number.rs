@@ -62,11 +62,8 @@ impl Encoder {
         }
         if self.equality.numbers == Numbers::Typed {
             self.source_type(ty);
-            // Under `typed` 1.10 and 1.1 are different decimals; integers beyond 64 bits have exponent 0 anyway.
-            return match value.unscaled.to_i64() {
-                Some(int) if value.exponent == 0 => self.plain_int(int),
-                _ => self.plain_decimal(value),
-            };
+            // Under `typed` 1.10 and 1.1 are different decimals.
+            return self.plain_decimal(value);
         }
         let normal = value.normalised();
         if let Some(int) = as_i64(&normal) {
