@@ -244,12 +244,12 @@ impl Depths {
         for side in Side::BOTH {
             self.tree[side].show(None);
         }
-        let &[first, second] = &records.iter().zip(raws).collect::<Vec<_>>()[..] else {
+        let ([a, b], [x, y]) = (records, raws) else {
             return None;
         };
-        let (stable, candidate) = match (first.0.side, second.0.side) {
-            (Side::Stable, Side::Candidate) => (first, second),
-            (Side::Candidate, Side::Stable) => (second, first),
+        let (stable, candidate) = match (a.side, b.side) {
+            (Side::Stable, Side::Candidate) => ((a, x), (b, y)),
+            (Side::Candidate, Side::Stable) => ((b, y), (a, x)),
             _ => return None,
         };
         let Pair {
