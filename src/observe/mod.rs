@@ -1,9 +1,11 @@
 //! Tracing to standard error.
 
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
-/// Starts tracing; `ASSAY_LOG` overrides the level that `verbose` asks for.
+/// Starts tracing; `ASSAY_LOG` overrides the level that `verbose` asks for. It is a level (`debug`), or levels of targets
+/// (`warn,assay=debug,mongodb=info`).
 pub fn start(verbose: u8) {
     // What drivers tell of every connection is for those who ask for more; what fails is an error of ours.
     let default = match verbose {
@@ -12,16 +14,39 @@ pub fn start(verbose: u8) {
         _ => "trace",
     };
     let asked = std::env::var("ASSAY_LOG").unwrap_or_default();
-    let filter = match asked.is_empty() {
-        true => EnvFilter::new(default),
-        false => EnvFilter::builder()
-            .with_default_directive(LevelFilter::INFO.into())
-            .parse_lossy(asked),
+    let wanted = match asked.is_empty() {
+        true => default.to_owned(),
+        // Of two levels for everything the last one counts.
+        false => format!("info,{asked}"),
+    };
+    let (filter, problem) = match wanted.parse::<Targets>() {
+        Ok(filter) => (filter, None),
+        Err(problem) => (default.parse().expect("written here"), Some(problem)),
     };
     // A second start (in tests) changes nothing.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
-        .with_target(false)
-        .try_init();
+        .with_target(false);
+    let _ = tracing_subscriber::registry().with(layer).with(filter).try_init();
+    if let Some(problem) = problem {
+        tracing::warn!(
+            "ASSAY_LOG is `{asked}`, which is passed over ({problem}); write `debug`, or `warn,assay=debug`"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tracing::Level;
+
+    #[test]
+    fn of_two_levels_for_everything_the_last_one_counts() {
+        let filter: Targets = "info,debug,scylla=off".parse().unwrap();
+        assert!(filter.would_enable("assay::scan", &Level::DEBUG));
+        assert!(!filter.would_enable("scylla", &Level::ERROR));
+        let filter: Targets = "info,mongodb=trace".parse().unwrap();
+        assert!(filter.would_enable("mongodb::sdam", &Level::TRACE));
+        assert!(!filter.would_enable("assay", &Level::DEBUG));
+    }
 }
