@@ -80,10 +80,9 @@ impl<'l> Feed<'l> {
                     });
                     self.failures += 1;
                     self.resting = true;
-                    if self.lane.source.live().is_none() || self.stream.is_none() {
-                        self.spans.clear();
-                    } else {
-                        self.pass_over();
+                    match self.stream.as_ref().and_then(Stream::next_range) {
+                        Some(next) => self.pass_over(next),
+                        None => self.spans.clear(),
                     }
                 }
             }
@@ -91,8 +90,8 @@ impl<'l> Feed<'l> {
     }
 
     /// Goes on behind a range of a live store that could not be read; not for ever.
-    fn pass_over(&mut self) {
-        self.spans[0].from += 1;
+    fn pass_over(&mut self, next: u64) {
+        self.spans[0].from = next;
         if self.failures >= MOST_FAILURES {
             self.unread.push(Unread {
                 side: self.lane.side,

@@ -136,12 +136,20 @@ impl Stream {
     /// The next chunk of whole records.
     ///
     /// # Errors
-    /// Files are not read on after one; a live stream goes on with the next range.
+    /// Files are not read on after one; a live stream goes on with [`next_range`](Stream::next_range).
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>, SourceError> {
         self.next_like(None)
     }
 
-    /// The same, where it may hold the records of a chunk that is `known`; see [`ChunkStream::next_like`].
+    /// Of a live store, the range that comes after the one that is delivered.
+    pub fn next_range(&self) -> Option<u64> {
+        match self {
+            Stream::Files(_) => None,
+            Stream::Live(live) => Some(live.next_range()),
+        }
+    }
+
+    /// The same as [`next_chunk`](Stream::next_chunk), where it may hold the records of a chunk that is `known`; see [`ChunkStream::next_like`].
     pub fn next_like(&mut self, known: Option<&Chunk>) -> Result<Option<Chunk>, SourceError> {
         match self {
             Stream::Files(files) => files.next_like(known),

@@ -138,7 +138,7 @@ pub(super) fn planned(prepared: &Prepared, choices: &Choices) -> Result<PlannedC
             live.read_by(&lane.namespace, ranges.clone()).map_err(failed)?;
             input.ranges = ranges;
         } else if cut {
-            input.ranges = live.reading(&lane.namespace).map_err(failed)?.ranges.clone();
+            input.ranges = live.ranges(&lane.namespace).map_err(failed)?;
         }
         Ok::<_, SessionError>(input)
     })?;
@@ -158,13 +158,12 @@ pub(super) fn slices(prepared: &[Prepared], n: usize) -> Result<Vec<Slice>, Sess
             let spans = match (n, lane.source.live()) {
                 (0 | 1, _) => vec![Span::ALL],
                 (n, Some(live)) => {
-                    let reading = live.reading(&lane.namespace);
-                    let ranges = reading
+                    let ranges = live.ranges(&lane.namespace);
+                    let ranges = ranges
                         .map_err(|source| SessionError::Source { side, source })?
-                        .ranges
-                        .len();
-                    let starts: Vec<(u64, u64)> = (0..ranges as u64).map(|range| (range, 0)).collect();
-                    cut(&starts, ranges as u64, n)
+                        .len() as u64;
+                    let starts: Vec<(u64, u64)> = (0..ranges).map(|range| (range, 0)).collect();
+                    cut(&starts, ranges, n)
                 }
                 (n, None) => {
                     let (boundaries, end) = boundaries(lane);

@@ -51,40 +51,43 @@ impl Session {
         })
     }
 
-    /// Waits until it is known in which ranges a compare is read, and keeps them. Returns what tells them from others; empty
-    /// if there are none.
+    /// Gets ready to read a compare, in the ranges that were kept of it if there are some.
     ///
-    /// Where they cannot be found out, that is met again by who reads the namespace.
-    pub(super) fn cut(&self, index: usize, dir: &Path, monitor: &Monitor) -> Result<String, SessionError> {
-        if !Side::BOTH.iter().any(|side| self.is_live(index, *side)) {
-            return Ok(String::new());
-        }
+    /// Where that fails, it is met again by who reads the namespace.
+    pub(super) fn get_ready(&self, index: usize, dir: &Path, monitor: &Monitor) {
         let kept = kept(dir, index);
-        let found = both(|side| {
+        let ready = both(|side| {
             let lane = &self.prepared[index].lanes[side];
-            let Some(live) = lane.source.live() else {
-                return Ok(Vec::new());
-            };
             let before = kept.as_ref().map(|kept| kept[side].clone());
-            match live.reading_until(&lane.namespace, before, || monitor.stopping()) {
-                Ok(Some(reading)) => Ok(reading.ranges.clone()),
-                Ok(None) => Err("the run is to end".to_owned()),
-                Err(error) => Err(error.to_string()),
+            match lane.source.live() {
+                Some(live) => live.get_ready(&lane.namespace, before, || monitor.stopping()),
+                None => Ok(()),
             }
         });
-        let json = |ranges| serde_json::to_vec(ranges).expect("ranges have a JSON form");
-        let json = match (kept, found) {
-            (Some(kept), _) => json(&kept),
-            (None, Ok(found)) => {
-                let (path, json) = (path(dir, index), json(&found));
-                write_atomic(&path, |out| out.write_all(&json)).map_err(SessionError::run("write", &path))?;
-                json
-            }
-            (None, Err(why)) => {
-                tracing::debug!(index, why, "not cut into ranges");
-                return Ok("no ranges".to_owned());
-            }
+        if let Err(why) = ready {
+            tracing::debug!(index, %why, "not ready to be read");
+        }
+    }
+
+    /// Keeps the ranges in which a compare is read. Returns what tells them from others, which is empty if there are none;
+    /// nothing while they are not known.
+    pub(super) fn keep_ranges(&self, index: usize, dir: &Path) -> Result<Option<String>, SessionError> {
+        if !Side::BOTH.iter().any(|side| self.is_live(index, *side)) {
+            return Ok(Some(String::new()));
+        }
+        let known = |side: Side| {
+            let lane = &self.prepared[index].lanes[side];
+            let live = lane.source.live();
+            live.map_or(Some(Vec::new()), |live| live.known_ranges(&lane.namespace))
         };
-        Ok(blake3::hash(&json).to_hex().to_string())
+        let (Some(stable), Some(candidate)) = (known(Side::Stable), known(Side::Candidate)) else {
+            return Ok(None);
+        };
+        let json = serde_json::to_vec(&Pair { stable, candidate }).expect("ranges have a JSON form");
+        let path = path(dir, index);
+        if std::fs::read(&path).ok().as_ref() != Some(&json) {
+            write_atomic(&path, |out| out.write_all(&json)).map_err(SessionError::run("write", &path))?;
+        }
+        Ok(Some(blake3::hash(&json).to_hex().to_string()))
     }
 }

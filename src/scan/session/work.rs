@@ -55,6 +55,7 @@ impl Session {
                 self.config.scan.strategy,
             );
             done += ids.len() as u64;
+            let plan = || Ok(Some(plan.clone()));
             self.scan_one(prepared, index, ids, start, Some(&path), &plan, &means)?;
             if monitor.stopping() {
                 return Err(SessionError::Stopped);
@@ -74,13 +75,16 @@ impl Session {
         slices: Vec<usize>,
         mut start: Start<'a>,
         path: Option<&Path>,
-        plan: &str,
+        plan: &dyn Fn() -> Result<Option<String>, SessionError>,
         means: &Means<'a>,
     ) -> Result<(Scanned<'a>, u32), SessionError> {
         let mut resumed = 0;
+        let known = plan()?;
         match path.map(read_part) {
             Some(Ok((header, tally)))
-                if header.plan == plan && header.compare == index && header.slices == slices =>
+                if known.as_ref() == Some(&header.plan)
+                    && header.compare == index
+                    && header.slices == slices =>
             {
                 resumed = header.resumed + 1;
                 means.monitor.bytes.fetch_add(
@@ -94,13 +98,15 @@ impl Session {
             }
             _ => {}
         }
-        let plan = plan.to_owned();
         let interval = Duration::from_secs_f64(self.config.scan.checkpoint_seconds.clamp(0.01, 86_400.0));
         let checkpoint = |tally: &Tally, remaining: Pair<Vec<Span>>| {
-            let Some(path) = path else { return Ok(()) };
+            // What was read is of no use to others before they can know by which ranges.
+            let (Some(plan), Some(path)) = (plan()?, path) else {
+                return Ok(());
+            };
             let slices = slices.clone();
             let header = PartHeader {
-                plan: plan.clone(),
+                plan,
                 compare: index,
                 slices,
                 remaining,
@@ -139,7 +145,7 @@ impl Session {
         let mut resumed = 0;
         let _ahead = self.cut_ahead(dir);
         for (index, prepared) in self.prepared.iter().enumerate() {
-            let ranges = self.cut(index, dir, monitor)?;
+            self.get_ready(index, dir, monitor);
             if monitor.stopping() && !stop_is_final() {
                 return Err(SessionError::Stopped);
             }
@@ -155,7 +161,10 @@ impl Session {
             let path = lasting.then(|| dir.join(format!("{index}.part")));
             let cells = self.plan.compares[index].sketch_cells;
             let start = Start::whole(prepared, spans, cells, self.config.scan.strategy, &means);
-            let plan = format!("{plan} of {} in {ranges}", stamp(prepared));
+            let plan = || {
+                let ranges = self.keep_ranges(index, dir)?;
+                Ok(ranges.map(|ranges| format!("{plan} of {} in {ranges}", stamp(prepared))))
+            };
             let (one, times) = self.scan_one(prepared, index, ids, start, path.as_deref(), &plan, &means)?;
             resumed = resumed.max(times);
             if monitor.stopping() && !stop_is_final() {

@@ -1,19 +1,19 @@
-//! The door to a live store: it is connected to, its namespaces are listed, cut into ranges and read.
+//! The door to a live store: it is connected to, its namespaces are listed and read.
 
 use super::cql::{Ages, CqlOptions, CqlStore, LiveTable, time_to_live};
 use super::guard::{LOOK, Watch};
 use super::listing::table_of;
-use super::mongo::{LiveCollection, MongoOptions, MongoProbe, MongoStore};
+use super::mongo::{LiveCollection, MongoOptions, MongoStore};
+use super::reading::{Reading, leave};
 use super::secret::{Protocol, Secret, shown};
 use super::stream::LiveStream;
 use super::{Governor, KeyPart, Limits, Page, Range, SnapshotUse, Usage, runtime};
 use crate::source::open::find;
-use crate::source::{Failure, Namespace, Position, Schema, SourceError};
+use crate::source::{Namespace, Position, Schema, SourceError};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::OnceCell;
-use tokio::sync::mpsc::Sender;
 use tokio::task::JoinHandle;
 
 /// Bytes of a range, about: small enough for a few of them to be held at once, large enough to be worth a query.
@@ -63,17 +63,6 @@ pub(super) enum Store {
     Cql(Box<CqlStore>, Vec<LiveTable>),
 }
 
-/// How one namespace is read.
-#[derive(Debug)]
-pub struct Reading {
-    store: Arc<Store>,
-    governor: Governor,
-    namespace: String,
-    probe: Option<MongoProbe>,
-    /// Its ranges, in the store's order.
-    pub ranges: Vec<Range>,
-}
-
 /// How the namespaces of a store are read, as far as that is known.
 #[derive(Debug)]
 struct Readings {
@@ -97,14 +86,9 @@ impl Readings {
         let cell = self.cell(namespace);
         let find_out = async || {
             let wanted = (namespace.stored_bytes / RANGE_BYTES).clamp(self.at_once as u64, MOST_RANGES);
-            let (probe, ranges) = self.store.cut(&namespace.name, wanted as usize, ranges).await?;
-            Ok(Ok(Arc::new(Reading {
-                store: self.store.clone(),
-                governor: self.governor.clone(),
-                namespace: namespace.name.clone(),
-                probe,
-                ranges,
-            })))
+            let (store, governor, name) = (&self.store, &self.governor, &namespace.name);
+            let reading = Reading::new(&self.location, store, governor, name, wanted as usize, ranges);
+            Ok(Ok(Arc::new(reading.await?)))
         };
         cell.get_or_try_init(find_out).await?.clone()
     }
@@ -120,14 +104,7 @@ impl Readings {
         namespace: &Namespace,
         ranges: Option<Vec<Range>>,
     ) -> Result<Arc<Reading>, SourceError> {
-        let permit = self.governor.request().await;
-        let _permit = permit.map_err(|held| SourceError::Server {
-            location: self.location.as_str().into(),
-            action: format!("cut `{}` into ranges", namespace.name),
-            problem: held.problem,
-            advice: held.advice.to_owned(),
-            failure: Failure::Refused,
-        })?;
+        let _leave = leave(&self.governor, &self.location, &namespace.name).await?;
         self.of(namespace, ranges).await
     }
 }
@@ -301,28 +278,41 @@ impl LiveSource {
         self.at_once
     }
 
-    /// How a namespace is read: what the server can do is looked at, and the namespace is cut into ranges, the first time.
-    pub fn reading(&self, namespace: &Namespace) -> Result<Arc<Reading>, SourceError> {
+    /// How a namespace is read: what the server can do is looked at the first time.
+    fn reading(&self, namespace: &Namespace) -> Result<Arc<Reading>, SourceError> {
         runtime().block_on(self.readings.of(namespace, None))
     }
 
-    /// The same, with ranges that it was cut into before.
+    /// The ranges of a namespace, into which it is cut the first time.
+    pub fn ranges(&self, namespace: &Namespace) -> Result<Vec<Range>, SourceError> {
+        let reading = self.reading(namespace)?;
+        runtime().block_on(reading.ranges()).map(<[Range]>::to_vec)
+    }
+
+    /// The ranges of a namespace, if it is known by now where it is cut.
+    pub fn known_ranges(&self, namespace: &Namespace) -> Option<Vec<Range>> {
+        let cell = self.readings.cell(namespace);
+        let reading = cell.get()?.as_ref().ok()?;
+        reading.known().map(<[Range]>::to_vec)
+    }
+
+    /// Gets ready to read a namespace in ranges that it was cut into before.
     pub fn read_by(&self, namespace: &Namespace, ranges: Vec<Range>) -> Result<(), SourceError> {
         let reading = self.readings.of(namespace, Some(ranges));
         runtime().block_on(reading).map(|_| ())
     }
 
-    /// The same in the midst of a run, with the ranges of before if there are some: within the limits, and until `stop` says
-    /// that the run is to end. None then.
+    /// Gets ready to read a namespace in the midst of a run, in the ranges of before if there are some: within the limits,
+    /// and until `stop` says that the run is to end.
     ///
     /// # Errors
     /// From then on, all that ask get the same error: the store was given its time.
-    pub fn reading_until(
+    pub fn get_ready(
         &self,
         namespace: &Namespace,
         ranges: Option<Vec<Range>>,
         stop: impl Fn() -> bool,
-    ) -> Result<Option<Arc<Reading>>, SourceError> {
+    ) -> Result<(), SourceError> {
         let stopped = async {
             while !stop() {
                 tokio::time::sleep(LOOK).await;
@@ -336,20 +326,25 @@ impl LiveSource {
                         // Whoever was faster has found out.
                         _ = self.readings.cell(namespace).set(Err(error.clone()));
                     }
-                    reading.map(Some)
+                    reading.map(|_| ())
                 }
-                () = stopped => Ok(None),
+                () = stopped => Ok(()),
             }
         })
     }
 
-    /// Cuts namespaces into ranges, unless there are some of before, one after the other while something else goes on. What
-    /// fails is met again by whoever reads the namespace.
+    /// Cuts namespaces into ranges, unless there are some of before, one after the other while something else goes on, which
+    /// comes first. What fails is met again by whoever reads the namespace.
     pub fn cut_ahead(&self, namespaces: Vec<(Namespace, Option<Vec<Range>>)>) -> Ahead {
         let readings = self.readings.clone();
         Ahead(runtime().spawn(async move {
+            readings.governor.room_beside().await;
             for (namespace, ranges) in namespaces {
-                if let Err(error) = readings.in_turn(&namespace, ranges).await {
+                let cut = async {
+                    let reading = readings.in_turn(&namespace, ranges).await?;
+                    reading.ranges_in_turn().await.map(|_| ())
+                };
+                if let Err(error) = cut.await {
                     tracing::debug!(namespace = namespace.name, %error, "not cut ahead");
                 }
             }
@@ -363,7 +358,7 @@ impl LiveSource {
         from: Position,
         to: Option<u64>,
     ) -> Result<LiveStream, SourceError> {
-        Ok(LiveStream::new(self, self.reading(namespace)?, from, to))
+        LiveStream::new(self, self.reading(namespace)?, from, to)
     }
 
     /// How old the cells of some rows are, where that was asked for and the store keeps it: for each key, which comes in all
@@ -405,50 +400,6 @@ impl LiveSource {
     }
 }
 
-impl Reading {
-    /// Reads one range to its end.
-    pub(super) async fn read(&self, range: usize, pages: Sender<Page>) -> Result<(), SourceError> {
-        let range = &self.ranges[range];
-        match (&*self.store, &self.probe) {
-            (Store::Mongo(store, _), Some(probe)) => {
-                store
-                    .read(&self.namespace, range, probe, &self.governor, pages)
-                    .await
-            }
-            (Store::Cql(store, tables), _) => {
-                let table = table(tables, &self.namespace);
-                store.read(table, range, &self.governor, pages).await
-            }
-            (Store::Mongo(..), None) => unreachable!("{PROBED}"),
-        }
-    }
-
-    async fn points(&self, keys: &[Vec<KeyPart>]) -> Result<(Page, SnapshotUse), SourceError> {
-        match (&*self.store, &self.probe) {
-            (Store::Mongo(store, _), Some(probe)) => {
-                let points = store.points(&self.namespace, keys, probe, &self.governor).await?;
-                Ok((points.page, points.snapshot))
-            }
-            (Store::Cql(store, tables), _) => {
-                let table = table(tables, &self.namespace);
-                let page = store.points(table, keys, &self.governor).await?;
-                Ok((page, SnapshotUse::default()))
-            }
-            (Store::Mongo(..), None) => unreachable!("{PROBED}"),
-        }
-    }
-
-    /// What is done in another way than it should be.
-    fn degraded(&self) -> Vec<String> {
-        let sentences = self.probe.iter().flat_map(|probe| &probe.degraded);
-        sentences
-            .map(|sentence| format!("{}: {sentence}", self.namespace))
-            .collect()
-    }
-}
-
-const PROBED: &str = "a collection is probed before it is read";
-
 /// The table of a namespace that was listed.
 pub(super) fn table<'t>(tables: &'t [LiveTable], name: &str) -> &'t LiveTable {
     let found = tables.iter().find(|table| table.name() == name);
@@ -465,34 +416,6 @@ impl Store {
                 "only replica sets of MongoDB tell a lag",
                 "take `max_lag_seconds` out of the configuration, or let a command of yours judge",
             )),
-        }
-    }
-
-    /// What the server does with a namespace, and its ranges.
-    async fn cut(
-        &self,
-        name: &str,
-        wanted: usize,
-        ranges: Option<Vec<Range>>,
-    ) -> Result<(Option<MongoProbe>, Vec<Range>), SourceError> {
-        match self {
-            Store::Mongo(store, _) => {
-                let probe = store.probe(name).await?;
-                // Ranges that are filters may each cost the server a scan of its own.
-                let wanted = if probe.min_max == Some(true) { wanted } else { 1 };
-                let ranges = match ranges {
-                    Some(ranges) => ranges,
-                    None => store.ranges(name, wanted, &probe).await?,
-                };
-                Ok((Some(probe), ranges))
-            }
-            Store::Cql(store, tables) => {
-                let ranges = match ranges {
-                    Some(ranges) => ranges,
-                    None => store.ranges(table(tables, name), wanted).await?,
-                };
-                Ok((None, ranges))
-            }
         }
     }
 }

@@ -4,8 +4,8 @@
 //! form in which the server sent them. Nothing here writes to a server, and nothing decodes a value that is only passed on.
 //!
 //! Map: `mongo` and `cql` speak to servers, `limits` says how much is asked of one and `guard` whether it
-//! may be asked, [`LiveSource`] is the door, `listing` what is behind it, [`LiveStream`]
-//! what it delivers, `retry` how often one is asked again, `secret` keeps connection strings.
+//! may be asked, [`LiveSource`] is the door, `listing` what is behind it, `reading` how one of these
+//! is read, [`LiveStream`] what it delivers, `retry` how often one is asked again, `secret` keeps connection strings.
 
 pub mod cql;
 mod door;
@@ -15,12 +15,13 @@ mod listing;
 mod look;
 pub mod mongo;
 mod page;
+mod reading;
 mod retry;
 mod secret;
 mod stream;
 
 pub use crate::plan::Range;
-pub use door::{Ahead, LiveOptions, LiveSource, Reading};
+pub use door::{Ahead, LiveOptions, LiveSource};
 pub use guard::Guard;
 pub use limits::{Governor, Limits, Permit, Refusal, Usage, Window};
 pub use look::Look;

@@ -1,11 +1,12 @@
 //! Ranges of a live namespace one after the other, some of them read ahead.
 
-use super::door::{LiveSource, Reading};
+use super::door::LiveSource;
 use super::page::Page;
+use super::reading::Reading;
 use super::runtime;
 use crate::source::{Chunk, Position, SourceError};
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinHandle;
@@ -26,9 +27,9 @@ const RANGE_BITS: u32 = 40;
 pub struct LiveStream {
     reading: Arc<Reading>,
     at_once: usize,
-    /// The range to be begun next, and the one after the last.
+    /// The range to be begun next, and the one after the last, if that is not the end of all.
     next: usize,
-    end: usize,
+    end: Option<usize>,
     under_way: VecDeque<Fetch>,
     /// A page that is held back until it is known whether it is the last of its range.
     held: Option<Page>,
@@ -40,6 +41,8 @@ pub struct LiveStream {
 #[derive(Debug)]
 struct Fetch {
     range: usize,
+    /// The range that comes next, once that is known.
+    upto: Arc<OnceLock<usize>>,
     pages: Receiver<Page>,
     done: JoinHandle<Result<(), SourceError>>,
 }
@@ -50,29 +53,32 @@ impl LiveStream {
         reading: Arc<Reading>,
         from: Position,
         to: Option<u64>,
-    ) -> LiveStream {
-        let end = reading.ranges.len();
-        LiveStream {
+    ) -> Result<LiveStream, SourceError> {
+        // Only from the beginning can it be read before it is known where it is cut.
+        if from.offset > 0 || to.is_some() {
+            runtime().block_on(reading.ranges())?;
+        }
+        Ok(LiveStream {
             at_once: source.at_once(),
             next: from.offset as usize,
-            end: to.map_or(end, |to| end.min(to as usize)),
+            end: to.map(|to| to as usize),
             reading,
             under_way: VecDeque::new(),
             held: None,
             records: from.record,
             offset: 0,
             broken: false,
-        }
+        })
     }
 
     /// The next chunk. One that ends a range says where to go on. It may be empty, and is where none comes for a while.
     ///
     /// # Errors
-    /// What was delivered of the range is not all of it. The stream goes on with the next range.
+    /// What was delivered of the range is not all of it. The stream goes on with [`next_range`](LiveStream::next_range).
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>, SourceError> {
         if std::mem::take(&mut self.broken) {
-            self.under_way.pop_front();
-            (self.held, self.offset) = (None, 0);
+            self.through();
+            self.held = None;
         }
         self.begin();
         loop {
@@ -98,25 +104,67 @@ impl LiveStream {
                         self.broken = true;
                         return Err(error);
                     }
-                    self.under_way.pop_front();
                     let last = self.held.take().unwrap_or_default();
                     let chunk = self.chunk(range, last, true);
-                    self.offset = 0;
+                    self.through();
                     return Ok(Some(chunk));
                 }
             }
         }
     }
 
-    /// Begins as many ranges as may be under way.
+    /// The range that comes after the one that is delivered.
+    pub fn next_range(&self) -> u64 {
+        let upto = self.under_way.front().and_then(|fetch| fetch.upto.get());
+        *upto.unwrap_or(&self.next) as u64
+    }
+
+    /// Leaves the range that was delivered.
+    fn through(&mut self) {
+        self.next = self.next.max(self.next_range() as usize);
+        self.under_way.pop_front();
+        self.offset = 0;
+    }
+
+    /// Begins as many ranges as may be under way. Before it is known where they end, the first alone.
     fn begin(&mut self) {
-        while self.next < self.end && self.under_way.len() < self.at_once {
-            let (sender, pages) = channel(PAGES_AHEAD);
-            let (reading, range) = (self.reading.clone(), self.next);
-            let done = runtime().spawn(async move { reading.read(range, sender).await });
-            self.under_way.push_back(Fetch { range, pages, done });
-            self.next += 1;
+        let Some(ranges) = self.reading.known().map(<[_]>::len) else {
+            if self.next == 0 && self.under_way.is_empty() {
+                self.fetch(OnceLock::new());
+            }
+            return;
+        };
+        let end = self.end.map_or(ranges, |end| end.min(ranges));
+        while self.under_way.len() < self.at_once {
+            match self.under_way.back().map(|last| last.upto.get()) {
+                Some(Some(upto)) => self.next = *upto,
+                Some(None) => return,
+                None => {}
+            }
+            if self.next >= end {
+                return;
+            }
+            self.fetch(OnceLock::from(self.next + 1));
         }
+    }
+
+    /// Begins the next range, up to where it goes; if that is not known, up to where that turns out.
+    fn fetch(&mut self, upto: OnceLock<usize>) {
+        let (sender, pages) = channel(PAGES_AHEAD);
+        let (reading, range, upto) = (self.reading.clone(), self.next, Arc::new(upto));
+        let known = upto.clone();
+        let done = runtime().spawn(async move {
+            match known.get() {
+                Some(_) => reading.read(range, sender).await,
+                None => reading.read_head(sender, &known).await,
+            }
+        });
+        self.under_way.push_back(Fetch {
+            range,
+            upto,
+            pages,
+            done,
+        });
     }
 
     fn chunk(&mut self, range: usize, page: Page, last: bool) -> Chunk {
@@ -128,7 +176,7 @@ impl LiveStream {
         self.records += page.ends.len() as u64;
         Chunk {
             resume: last.then_some(Position {
-                offset: range as u64 + 1,
+                offset: self.next_range(),
                 record: self.records,
             }),
             data: page.data,

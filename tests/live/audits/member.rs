@@ -242,20 +242,105 @@ fn a_namespace_is_read_while_another_is_being_cut() {
     }
 }
 
+/// Whether a command is to find out where a collection is cut. The probe draws two records, to see whether the server can.
+fn is_cut(command: &Document) -> bool {
+    let stage = command
+        .get_array("pipeline")
+        .ok()
+        .and_then(|p| p.first()?.as_document());
+    let sample = stage.and_then(|stage| stage.get_document("$sample").ok()?.get("size").cloned());
+    let size = sample.and_then(|size| size.as_i64().or(size.as_i32().map(i64::from)));
+    size.is_some_and(|size| size > 2) || command.get_i32("batchSize").ok() == Some(10_000)
+}
+
+/// Whether a command reads the collection from its beginning, with no bound at its end, or goes on with that.
+fn is_head(command: &Document) -> bool {
+    let whole = command.contains_key("find") && command.get_i32("batchSize").ok() == Some(10);
+    command.contains_key("getMore") || whole && !command.contains_key("min") && !command.contains_key("max")
+}
+
+fn refused(code: i32, name: &'static str) -> Option<Fault> {
+    Some(Fault::Refused(Refusal::new(code, name, "as planned")))
+}
+
+#[test]
+fn a_namespace_is_read_while_it_is_being_cut() {
+    let (member, dump) = (drifted(Topology::ReplicaSet), tempfile::tempdir().unwrap());
+    let (mut pages, mut cut) = (0, false);
+    // It is not cut before some of it was read, and not read much further before it is cut.
+    member.rule(move |command, _| {
+        pages += u32::from(command.contains_key("getMore"));
+        cut = cut || is_cut(command) && pages > 5;
+        let early = is_cut(command) && !cut || command.contains_key("getMore") && pages > 20 && !cut;
+        early.then(|| refused(91, "ShutdownInProgress")).flatten()
+    });
+    let ran = audit(&config(&member, "orders", &dump), &[]);
+    assert_planted(&ran);
+    let ranges = std::fs::read_to_string(ran.dir.path().join("run/0.ranges")).unwrap();
+    assert!(ranges.matches("after").count() > 7, "{ranges}");
+    let finds = member.seen("find");
+    let bounded = finds.iter().filter(|find| find.contains_key("max"));
+    // The first range is read as it began, and to its end by a bound.
+    assert!(bounded.count() >= 7 && finds.iter().any(is_head));
+    assert_eq!(ran.report()["run"]["degraded"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn a_namespace_that_cannot_be_cut_is_read_in_one_range() {
+    let (member, dump) = (drifted(Topology::ReplicaSet), tempfile::tempdir().unwrap());
+    member.rule(|command, _| is_cut(command).then(|| refused(13, "Unauthorized")).flatten());
+    let ran = audit(&config(&member, "orders", &dump), &[]);
+    assert_planted(&ran);
+    let degraded = ran.report()["run"]["degraded"].to_string();
+    for word in [
+        "shop.orders",
+        "read in one range",
+        "could not be cut",
+        "as planned",
+    ] {
+        assert!(degraded.contains(word), "{word}: {degraded}");
+    }
+}
+
+#[test]
+fn a_beginning_that_cannot_be_read_is_named_and_the_rest_is_read() {
+    let (member, dump) = (drifted(Topology::ReplicaSet), tempfile::tempdir().unwrap());
+    let mut pages = 0;
+    member.rule(move |command, _| {
+        pages += u32::from(command.contains_key("getMore"));
+        let broken = pages >= 5 && is_head(command) || pages < 5 && is_cut(command);
+        match (broken, is_cut(command)) {
+            (true, true) => refused(91, "ShutdownInProgress"),
+            (true, false) if pages == 5 => refused(13, "Unauthorized"),
+            _ => None,
+        }
+    });
+    let ran = audit(&config(&member, "orders", &dump), &[]);
+    // What was planted behind it is found.
+    assert_eq!(ran.verdict(), "NO_GO", "{}", ran.said);
+    let unread = &ran.report()["result"]["compares"][0]["coverage"]["unread"];
+    assert_eq!(unread.as_array().map(Vec::len), Some(1), "{unread}");
+    for word in ["read `shop.orders` up to", "as planned"] {
+        assert!(unread.to_string().contains(word), "{word}: {unread}");
+    }
+    assert!(
+        ran.found("confirmed").contains("orders missing 9999 []"),
+        "{}",
+        ran.said
+    );
+}
+
 #[test]
 fn explain_reads_by_the_ranges_of_the_audit() {
     let (member, dump) = (drifted(Topology::ReplicaSet), tempfile::tempdir().unwrap());
     let ran = audit(&config(&member, "orders", &dump), &[]);
     assert_planted(&ran);
     let cuts = || {
-        let asked = member.seen("aggregate").into_iter();
-        let sizes = asked.filter_map(|command| {
-            let first = command.get_array("pipeline").ok()?.first()?.as_document()?;
-            let size = first.get_document("$sample").ok()?.get("size")?.clone();
-            size.as_i64().or(size.as_i32().map(i64::from))
-        });
-        // The probe draws two, to see whether the server can.
-        sizes.filter(|size| *size > 2).count()
+        member
+            .seen("aggregate")
+            .iter()
+            .filter(|command| is_cut(command))
+            .count()
     };
     let before = cuts();
     let file = ran.dir.path().join("assay.toml");

@@ -1,10 +1,11 @@
 //! Literal bounds, against the stand-in for a MongoDB member, which has them as MongoDB does.
 
-use super::member::{bytes, in_ranges, member, probed};
+use super::member::{bytes, head, in_range, in_ranges, member, probed};
 use super::numbered;
 use crate::support::block_on;
 use crate::support::member::{Content, Fault, Member, Refusal, Shape, Snapshots, Topology};
 use mongodb::bson::{self, Binary, Bson, Document, doc, spec::BinarySubtype};
+use std::sync::OnceLock;
 
 #[test]
 fn bounds_that_are_honoured_are_used() {
@@ -139,6 +140,40 @@ fn the_keys_at_the_ends_come_once_wherever_a_scan_breaks() {
             assert!(all == expected, "{options}, broken at {nth}, {wanted} ranges");
         }
     }
+}
+
+#[test]
+fn a_beginning_and_the_ranges_behind_it_are_the_whole() {
+    let member = member(Topology::ReplicaSet, mixed());
+    let expected = bytes(&member.change(|content| content.documents("shop.things")));
+    let break_at = |nth: usize| {
+        let mut pages = 0;
+        member.rule(move |command, _| {
+            pages += usize::from(command.contains_key("getMore"));
+            (pages == nth && command.contains_key("getMore")).then_some(Fault::Cut)
+        });
+    };
+    let last = expected.len().div_ceil(7) - 1;
+    block_on(async {
+        for nth in [0, 1, 12, last] {
+            break_at(nth);
+            let (next, all) = head(&member, &OnceLock::new()).await;
+            assert_eq!(next, None);
+            assert!(all == expected, "broken at {nth}");
+        }
+        for wanted in [2, 17, 64, 1] {
+            let (ranges, _) = in_ranges(&member, wanted).await;
+            for nth in [0, 1, 2] {
+                break_at(nth);
+                let (next, mut all) = head(&member, &OnceLock::from(ranges.clone())).await;
+                assert_eq!((next.is_none(), all.len() >= 7), (wanted == 1, true));
+                for range in &ranges[next.unwrap_or(1)..] {
+                    all.extend(in_range(&member, range).await);
+                }
+                assert!(all == expected, "{wanted} ranges, broken at {nth}");
+            }
+        }
+    });
 }
 
 #[test]

@@ -8,6 +8,7 @@ use assay::source::live::{Governor, Limits, Range};
 use futures_util::future::join;
 use mongodb::bson::{Document, doc};
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 /// A stand-in with documents in `shop.things`.
 pub(super) fn member(topology: Topology, documents: impl IntoIterator<Item = Document>) -> Member {
@@ -39,14 +40,48 @@ pub(super) async fn in_ranges(member: &Member, wanted: usize) -> (Vec<Range>, Ve
     (ranges, all)
 }
 
+/// Reads one range of `shop.things`.
+pub(super) async fn in_range(member: &Member, range: &Range) -> Vec<Vec<u8>> {
+    let store = connect(&member.uri("shop"), 7).await;
+    let probe = store.probe("shop.things").await.unwrap();
+    let governor = Governor::new(Limits::default());
+    read(&store, "shop.things", range, &probe, &governor)
+        .await
+        .unwrap()
+}
+
+/// Reads `shop.things` from its beginning: up to the end of a range of those that are known, else to the end. Returns the
+/// range that comes next.
+pub(super) async fn head(member: &Member, ranges: &OnceLock<Vec<Range>>) -> (Option<usize>, Vec<Vec<u8>>) {
+    let store = connect(&member.uri("shop"), 7).await;
+    let probe = store.probe("shop.things").await.unwrap();
+    let governor = Governor::new(Limits::default());
+    let (out, mut pages) = tokio::sync::mpsc::channel(1000);
+    let mut head = store.head("shop.things", &probe, &governor, &out).unwrap();
+    let reached = head.read_until_known(ranges).await.unwrap();
+    if let Some(range) = reached {
+        head.read_to_end_of(&ranges.get().unwrap()[range]).await.unwrap();
+    }
+    drop(head);
+    drop(out);
+    let mut all = Vec::new();
+    while let Some(page) = pages.recv().await {
+        all.extend(records(&page));
+    }
+    (reached.map(|range| range + 1), all)
+}
+
 #[test]
 fn a_router_that_has_an_id_twice_brings_both_or_says_why_not() {
     // Seven in a page: the first page ends between the two.
     let twice = numbered(40, 1).into_iter().chain([doc! { "_id": 6 }]);
     let member = member(Topology::Mongos, twice);
     block_on(async {
-        let (_, all) = in_ranges(&member, 4).await;
+        let (ranges, all) = in_ranges(&member, 4).await;
         assert_eq!(all.len(), 41);
+        // A beginning ends neither between them nor behind both: it is read to the end.
+        let (next, all) = head(&member, &OnceLock::from(ranges)).await;
+        assert_eq!((next, all.len()), (None, 41));
         let mut pages = 0;
         member.rule(move |command, _| {
             pages += usize::from(command.contains_key("getMore"));

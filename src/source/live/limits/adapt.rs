@@ -40,6 +40,11 @@ impl Adapt {
         self.limit as usize
     }
 
+    /// Whether there is room for another request beside one, or never will be.
+    pub(super) fn has_room_beside(&self) -> bool {
+        self.limit >= 2.0 || self.most < 2.0
+    }
+
     /// A request was answered after `took`.
     pub(super) fn answered(&mut self, took: Duration) {
         let took = took.as_secs_f64();

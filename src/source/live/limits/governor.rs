@@ -173,6 +173,17 @@ impl Governor {
         }
     }
 
+    /// Waits until more than one request may be under way, unless that will never be.
+    pub async fn room_beside(&self) {
+        loop {
+            let changed = self.inner.changed.notified();
+            if self.inner.state().adapt.has_room_beside() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
     /// Gives no leave until [`resume`](Governor::resume): a guard says no. Requests under way are not touched. Says whether
     /// leave was given until now.
     pub fn pause(&self, why: &str) -> bool {

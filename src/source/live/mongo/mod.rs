@@ -4,13 +4,14 @@
 //! what a server answers, and everything else goes by that. Documents are copied from the server's batches as bytes.
 //!
 //! Map: `location` and `fault` say where and why something failed, `catalog` lists collections, `probe` is what was observed
-//! of one and `looks` how, `filter` and `order` know ranges of `_id`, `split` finds their bounds, `read` scans them and
-//! `receive` takes what comes, `points` looks up keys, at one cluster time where `snapshot` can; `server` is what a server
+//! of one and `looks` how, `filter` and `order` know ranges of `_id`, `split` finds their bounds, `read` scans them,
+//! `head` the first of them while the bounds are being found, `receive` takes what comes, `points` looks up keys, at one cluster time where `snapshot` can; `server` is what a server
 //! says of itself, `lag` how far a replica set is behind.
 
 mod catalog;
 mod fault;
 mod filter;
+mod head;
 mod lag;
 mod literal;
 mod location;
@@ -25,6 +26,7 @@ mod snapshot;
 mod split;
 
 pub use catalog::{CollectionKind, LiveCollection};
+pub use head::Head;
 pub use points::MongoPoints;
 pub use probe::{MongoProbe, ReadOrder};
 pub use server::{MongoRights, MongoServer};

@@ -5,6 +5,7 @@
 
 use super::catalog::CollectionKind;
 use super::filter::{Bound, Bounds};
+use super::literal::Unusable;
 use super::order::Id;
 use super::probe::{MongoProbe, ReadOrder};
 use super::{MongoStore, fault};
@@ -13,6 +14,7 @@ use crate::source::live::{Failures, Governor, Page, Range};
 use mongodb::Collection;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::options::{Collation, FindOptions, Hint};
+use std::sync::OnceLock;
 use tokio::sync::mpsc::Sender;
 
 /// About how many bytes a batch has at most: several are held at a time, and a server's own limit is 16 MiB.
@@ -34,26 +36,40 @@ impl MongoStore {
         governor: &Governor,
         out: Sender<Page>,
     ) -> Result<(), SourceError> {
-        let action = format!("read `{collection}` {}", shown(range));
         let unusable = |problem| {
             let advice = "plan the ranges anew, for this server";
-            self.report.refused(action.clone(), problem, advice)
+            self.report.refused(reading(collection, range), problem, advice)
         };
         let bounds = Bounds::parse(range).map_err(unusable)?;
         if !probe.ranges_possible() && *range != Range::default() {
             return Err(unusable(format!("a {} is read in one range", probe.kind.name())));
         }
-        let mut scan = Scan {
+        let mut scan = self.scan(collection, range, bounds, probe, governor, &out)?;
+        scan.complete().await
+    }
+
+    /// A scan that has not begun.
+    pub(super) fn scan<'a>(
+        &'a self,
+        collection: &str,
+        range: &Range,
+        bounds: Bounds,
+        probe: &'a MongoProbe,
+        governor: &'a Governor,
+        out: &'a Sender<Page>,
+    ) -> Result<Scan<'a>, SourceError> {
+        Ok(Scan {
             store: self,
             collection: self.collection(collection)?,
             probe,
             governor,
-            out: &out,
-            action: &action,
+            out,
+            action: reading(collection, range),
             bounds,
             place: Place::default(),
-        };
-        scan.complete().await
+            cut: None,
+            reached: None,
+        })
     }
 }
 
@@ -77,18 +93,26 @@ pub(super) struct Scan<'a> {
     pub(super) probe: &'a MongoProbe,
     pub(super) governor: &'a Governor,
     pub(super) out: &'a Sender<Page>,
-    pub(super) action: &'a str,
+    pub(super) action: String,
     pub(super) bounds: Bounds,
     pub(super) place: Place,
+    /// Where the ranges will be that the scan is to end with one of; else it ends with its bounds.
+    pub(super) cut: Option<&'a OnceLock<Vec<Range>>>,
+    /// The one that it has come to.
+    pub(super) reached: Option<usize>,
 }
 
 impl Scan<'_> {
-    async fn complete(&mut self) -> Result<(), SourceError> {
+    pub(super) async fn complete(&mut self) -> Result<(), SourceError> {
         if self.literal_bounds() {
             self.bounds.close();
         }
         self.persistently(None).await?;
-        // Literal bounds exclude the upper one.
+        self.look_up_end().await
+    }
+
+    /// Reads what literal bounds leave out: the upper one.
+    pub(super) async fn look_up_end(&mut self) -> Result<(), SourceError> {
         match self.bounds.to.clone() {
             Some(to) if self.literal_bounds() => self.persistently(Some(&to)).await,
             _ => Ok(()),
@@ -96,7 +120,7 @@ impl Scan<'_> {
     }
 
     /// Runs the scan, or the look-up of one bound, until it is through.
-    async fn persistently(&mut self, bound: Option<&Bound>) -> Result<(), SourceError> {
+    pub(super) async fn persistently(&mut self, bound: Option<&Bound>) -> Result<(), SourceError> {
         let mut failures = Failures::default();
         loop {
             let before = self.place.records;
@@ -129,18 +153,24 @@ impl Scan<'_> {
         if self.place.records == 0 {
             return Ok(());
         }
-        let Some(last) = self.place.last.as_ref().filter(|_| self.sorted()) else {
+        if self.place.last.is_none() || !self.sorted() {
             return Err(error);
-        };
+        }
         if self.place.disordered {
             return Err(self.out_of_order(&error.to_string()));
         }
-        let bound = Bound::at(last).map_err(|problem| self.out_of_order(&problem))?;
-        self.bounds.after = Some(bound);
+        self.go_on().map_err(|problem| self.out_of_order(&problem))
+    }
+
+    /// What is read from now on comes after the last record.
+    pub(super) fn go_on(&mut self) -> Result<(), Unusable> {
+        if let Some(last) = &self.place.last {
+            self.bounds.after = Some(Bound::at(last)?);
+            self.place.resumed = true;
+        }
         if self.literal_bounds() {
             self.bounds.close();
         }
-        self.place.resumed = true;
         Ok(())
     }
 
@@ -194,22 +224,24 @@ impl Scan<'_> {
 
     pub(super) fn refused(&self, problem: String) -> SourceError {
         let advice = "read the namespace again; if it stays, compare a dump of it";
-        self.store.report.refused(self.action, problem, advice)
+        self.store.report.refused(&self.action, problem, advice)
     }
 
     pub(super) fn out_of_order(&self, problem: &str) -> SourceError {
         let problem = format!("the scan broke off and cannot be resumed by the order of `_id`: {problem}");
         self.store
             .report
-            .refused(self.action, problem, "read the range again from its beginning")
+            .refused(&self.action, problem, "read the range again from its beginning")
     }
 }
 
-fn shown(range: &Range) -> String {
-    match (&range.after, &range.to) {
+/// What is attempted, as a verb.
+pub(super) fn reading(collection: &str, range: &Range) -> String {
+    let stretch = match (&range.after, &range.to) {
         (None, None) => "from beginning to end".to_owned(),
         (None, Some(to)) => format!("up to {to}"),
         (Some(after), None) => format!("after {after}"),
         (Some(after), Some(to)) => format!("after {after} up to {to}"),
-    }
+    };
+    format!("read `{collection}` {stretch}")
 }

@@ -17,7 +17,7 @@ use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 impl Scan<'_> {
     /// Makes the query of the scan, or the look-up of one bound, and hands on all that comes of it.
     pub(super) async fn run(&mut self, bound: Option<&Bound>) -> Result<(), SourceError> {
-        if bound.is_none() && self.place.resumed && self.probe.mongos {
+        if bound.is_none() && self.place.resumed {
             self.came_once().await?;
         }
         if bound.is_none() && self.literal_bounds() && self.bounds.are_through() {
@@ -32,6 +32,9 @@ impl Scan<'_> {
         };
         loop {
             let (page, more) = self.take(&batch, &mut known, bound)?;
+            if bound.is_none() && more && self.is_cut().await? {
+                return self.hand_on(page).await;
+            }
             let (sent, next) = join(self.hand_on(page), self.next(&mut cursor, more)).await;
             sent?;
             match next? {
@@ -40,25 +43,27 @@ impl Scan<'_> {
             }
         }
     }
+
     /// A router may have several records under one `_id`, on different shards: there is no going on between them.
     async fn came_once(&self) -> Result<(), SourceError> {
-        let Some(after) = &self.bounds.after else {
-            return Ok(());
-        };
-        let filter = doc! { "_id": { "$eq": &after.value } };
-        let options = self.store.few(&self.probe.read_concern, 2);
-        match self
-            .store
-            .ids(&self.collection, self.action, filter, options)
-            .await?
-            .len()
-        {
-            0 | 1 => Ok(()),
-            _ => {
+        match &self.bounds.after {
+            Some(after) if !self.is_one(after).await? => {
                 Err(self
                     .out_of_order("the last `_id` is there more than once, as it can be on several shards"))
             }
+            _ => Ok(()),
         }
+    }
+
+    /// Whether there is no second record under an `_id`, as a router may have.
+    pub(super) async fn is_one(&self, at: &Bound) -> Result<bool, SourceError> {
+        if !self.probe.mongos {
+            return Ok(true);
+        }
+        let filter = doc! { "_id": { "$eq": &at.value } };
+        let options = self.store.few(&self.probe.read_concern, 2);
+        let found = self.store.ids(&self.collection, &self.action, filter, options);
+        Ok(found.await?.len() <= 1)
     }
 
     async fn open(
@@ -95,7 +100,7 @@ impl Scan<'_> {
         bytes: impl Fn(&T) -> usize,
     ) -> Result<T, SourceError> {
         self.store
-            .governed(self.action, self.governor, request, bytes)
+            .governed(&self.action, self.governor, request, bytes)
             .await
     }
 

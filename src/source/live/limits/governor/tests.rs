@@ -40,6 +40,31 @@ fn no_more_requests_are_under_way_than_are_allowed() {
 }
 
 #[test]
+fn there_is_room_beside_others_once_the_store_was_measured_alone() {
+    let limited = |in_flight| {
+        let limits = Limits::default();
+        Governor::new(Limits { in_flight, ..limits })
+    };
+    run(async {
+        let governor = limited(2);
+        let room = governor.room_beside();
+        let answers = async {
+            for _ in 0..2 {
+                governor.request().await.unwrap().brought(10);
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let before = Instant::now();
+            governor.request().await.unwrap().brought(10);
+            before
+        };
+        let (after, before) = tokio::join!(async { (room.await, Instant::now()).1 }, answers);
+        assert!(after >= before);
+        // Where there is never more than one, nothing is waited for.
+        limited(1).room_beside().await;
+    });
+}
+
+#[test]
 fn a_pause_holds_requests_back_until_it_ends() {
     let governor = Governor::new(Limits::default());
     assert!(governor.pause("too busy") && !governor.pause("still too busy"));

@@ -1,0 +1,217 @@
+//! How one namespace is read: what the server was seen to do with it, and the ranges it is cut into, which may be found out
+//! while its beginning is read.
+
+use super::cql::LiveTable;
+use super::door::{Store, table};
+use super::mongo::{MongoProbe, MongoStore};
+use super::{Governor, KeyPart, Page, Permit, Range, SnapshotUse};
+use crate::source::{Failure, SourceError};
+use std::sync::{Arc, OnceLock};
+use tokio::sync::Mutex;
+use tokio::sync::mpsc::Sender;
+
+/// How one namespace is read.
+#[derive(Debug)]
+pub struct Reading {
+    location: String,
+    store: Arc<Store>,
+    governor: Governor,
+    namespace: String,
+    probe: Option<MongoProbe>,
+    /// Into how many ranges it is to be cut.
+    wanted: usize,
+    /// Its ranges, in the store's order, once they are known.
+    ranges: OnceLock<Vec<Range>>,
+    /// Held by whoever finds them out.
+    cutting: Mutex<()>,
+    /// Why they were not found out, if they were not.
+    uncut: OnceLock<String>,
+}
+
+impl Reading {
+    /// Looks at what the server does with a namespace. Into about `wanted` ranges it is cut when they are asked for, unless
+    /// it was cut before.
+    pub(super) async fn new(
+        location: &str,
+        store: &Arc<Store>,
+        governor: &Governor,
+        namespace: &str,
+        wanted: usize,
+        before: Option<Vec<Range>>,
+    ) -> Result<Reading, SourceError> {
+        let (probe, known) = match &**store {
+            Store::Mongo(mongo, _) => {
+                let probe = mongo.probe(namespace).await?;
+                // Ranges that are filters may each cost the server a scan of its own.
+                let whole = probe.min_max != Some(true) || wanted <= 1;
+                (Some(probe), whole.then(|| vec![Range::default()]))
+            }
+            Store::Cql(cql, tables) => match before {
+                Some(_) => (None, None),
+                None => (None, Some(cql.ranges(table(tables, namespace), wanted).await?)),
+            },
+        };
+        Ok(Reading {
+            location: location.to_owned(),
+            store: store.clone(),
+            governor: governor.clone(),
+            namespace: namespace.to_owned(),
+            probe,
+            wanted,
+            ranges: before.or(known).map_or_else(OnceLock::new, OnceLock::from),
+            cutting: Mutex::default(),
+            uncut: OnceLock::new(),
+        })
+    }
+
+    /// Its ranges, if it is known by now where it is cut.
+    pub(super) fn known(&self) -> Option<&[Range]> {
+        self.ranges.get().map(Vec::as_slice)
+    }
+
+    /// Its ranges; the first who asks finds out where it is cut.
+    pub(super) async fn ranges(&self) -> Result<&[Range], SourceError> {
+        self.cut(async || Ok(())).await
+    }
+
+    /// The same as one of the requests that the store is willing to take.
+    pub(super) async fn ranges_in_turn(&self) -> Result<&[Range], SourceError> {
+        self.cut(async || leave(&self.governor, &self.location, &self.namespace).await)
+            .await
+    }
+
+    async fn cut<L>(
+        &self,
+        leave: impl AsyncFnOnce() -> Result<L, SourceError>,
+    ) -> Result<&[Range], SourceError> {
+        let _cutting = self.cutting.lock().await;
+        if let Some(known) = self.known() {
+            return Ok(known);
+        }
+        let _leave = leave().await?;
+        let (store, probe) = self.mongo();
+        let found = store.ranges(&self.namespace, self.wanted, probe).await?;
+        // Who read all of it meanwhile knows better.
+        Ok(self.ranges.get_or_init(|| found))
+    }
+
+    /// The store and what was seen of it, where that is MongoDB.
+    fn mongo(&self) -> (&MongoStore, &MongoProbe) {
+        match (&*self.store, &self.probe) {
+            (Store::Mongo(store, _), Some(probe)) => (store, probe),
+            _ => {
+                unreachable!("a collection is probed before it is read, and the ranges of a table are known")
+            }
+        }
+    }
+
+    fn cql(&self) -> Option<(&super::cql::CqlStore, &LiveTable)> {
+        match &*self.store {
+            Store::Cql(store, tables) => Some((store, table(tables, &self.namespace))),
+            Store::Mongo(..) => None,
+        }
+    }
+
+    /// Reads one of its ranges, which are known, to its end.
+    pub(super) async fn read(&self, range: usize, pages: Sender<Page>) -> Result<(), SourceError> {
+        let range = &self.known().expect("ranges are read once they are known")[range];
+        if let Some((store, table)) = self.cql() {
+            return store.read(table, range, &self.governor, pages).await;
+        }
+        let (store, probe) = self.mongo();
+        store
+            .read(&self.namespace, range, probe, &self.governor, pages)
+            .await
+    }
+
+    /// Reads from the beginning while it is found out where the namespace is cut, and then the range that this has come to,
+    /// to its end. All of it, if that is sooner, or if it cannot be cut. `upto` hears which range comes next.
+    ///
+    /// # Errors
+    /// What was handed on of these ranges is not all of them.
+    pub(super) async fn read_head(
+        &self,
+        pages: Sender<Page>,
+        upto: &OnceLock<usize>,
+    ) -> Result<(), SourceError> {
+        let (store, probe) = self.mongo();
+        let mut head = store.head(&self.namespace, probe, &self.governor, &pages)?;
+        // One request at a time comes first: by its answers the store is measured.
+        let beside = async {
+            self.governor.room_beside().await;
+            self.cut_if_possible().await;
+            std::future::pending().await
+        };
+        let reached = tokio::select! {
+            reached = head.read_until_known(&self.ranges) => reached,
+            never = beside => never,
+        };
+        let end = |end: usize| upto.set(end).expect("nobody else says so");
+        match reached {
+            Ok(Some(range)) => {
+                end(range + 1);
+                let range = &self.known().expect("it was reached")[range];
+                head.read_to_end_of(range).await
+            }
+            Ok(None) => {
+                end(self.ranges.get_or_init(|| vec![Range::default()]).len());
+                Ok(())
+            }
+            Err(error) => {
+                self.cut_if_possible().await;
+                let (range, error) = match self.known() {
+                    Some(ranges) => head.broke_off(ranges, error),
+                    None => (0, error),
+                };
+                end(range + 1);
+                Err(error)
+            }
+        }
+    }
+
+    async fn cut_if_possible(&self) {
+        if let Err(error) = self.ranges_in_turn().await {
+            tracing::debug!(namespace = self.namespace, %error, "not cut into ranges");
+            // Whoever was first has said so.
+            _ = self.uncut.set(error.to_string());
+        }
+    }
+
+    /// The records under some keys; there may be others among them.
+    pub(super) async fn points(&self, keys: &[Vec<KeyPart>]) -> Result<(Page, SnapshotUse), SourceError> {
+        if let Some((store, table)) = self.cql() {
+            let page = store.points(table, keys, &self.governor).await?;
+            return Ok((page, SnapshotUse::default()));
+        }
+        let (store, probe) = self.mongo();
+        let points = store.points(&self.namespace, keys, probe, &self.governor).await?;
+        Ok((points.page, points.snapshot))
+    }
+
+    /// What is done in another way than it should be.
+    pub(super) fn degraded(&self) -> Vec<String> {
+        let seen = self.probe.iter().flat_map(|probe| probe.degraded.iter().cloned());
+        let whole = self.known().is_some_and(|ranges| ranges.len() == 1);
+        let uncut = self.uncut.get().filter(|_| whole);
+        let uncut = uncut.map(|why| format!("It was read in one range, since it could not be cut: {why}"));
+        seen.chain(uncut)
+            .map(|sentence| format!("{}: {sentence}", self.namespace))
+            .collect()
+    }
+}
+
+/// Leave to look at a namespace and to cut it.
+pub(super) async fn leave(
+    governor: &Governor,
+    location: &str,
+    namespace: &str,
+) -> Result<Permit, SourceError> {
+    let permit = governor.request().await;
+    permit.map_err(|held| SourceError::Server {
+        location: location.into(),
+        action: format!("cut `{namespace}` into ranges"),
+        problem: held.problem,
+        advice: held.advice.to_owned(),
+        failure: Failure::Refused,
+    })
+}
