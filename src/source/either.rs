@@ -149,7 +149,8 @@ impl Stream {
         }
     }
 
-    /// The same as [`next_chunk`](Stream::next_chunk), where it may hold the records of a chunk that is `known`; see [`ChunkStream::next_like`].
+    /// The same as [`next_chunk`](Stream::next_chunk), where it may hold the records of a chunk that is `known`; see
+    /// [`ChunkStream::next_like`].
     pub fn next_like(&mut self, known: Option<&Chunk>) -> Result<Option<Chunk>, SourceError> {
         match self {
             Stream::Files(files) => files.next_like(known),

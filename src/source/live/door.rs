@@ -286,7 +286,7 @@ impl LiveSource {
     /// The ranges of a namespace, into which it is cut the first time.
     pub fn ranges(&self, namespace: &Namespace) -> Result<Vec<Range>, SourceError> {
         let reading = self.reading(namespace)?;
-        runtime().block_on(reading.ranges()).map(<[Range]>::to_vec)
+        runtime().block_on(reading.ranges(false)).map(<[Range]>::to_vec)
     }
 
     /// The ranges of a namespace, if it is known by now where it is cut.
@@ -342,7 +342,7 @@ impl LiveSource {
             for (namespace, ranges) in namespaces {
                 let cut = async {
                     let reading = readings.in_turn(&namespace, ranges).await?;
-                    reading.ranges_in_turn().await.map(|_| ())
+                    reading.ranges(true).await.map(|_| ())
                 };
                 if let Err(error) = cut.await {
                     tracing::debug!(namespace = namespace.name, %error, "not cut ahead");

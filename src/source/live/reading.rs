@@ -69,26 +69,17 @@ impl Reading {
         self.ranges.get().map(Vec::as_slice)
     }
 
-    /// Its ranges; the first who asks finds out where it is cut.
-    pub(super) async fn ranges(&self) -> Result<&[Range], SourceError> {
-        self.cut(async || Ok(())).await
-    }
-
-    /// The same as one of the requests that the store is willing to take.
-    pub(super) async fn ranges_in_turn(&self) -> Result<&[Range], SourceError> {
-        self.cut(async || leave(&self.governor, &self.location, &self.namespace).await)
-            .await
-    }
-
-    async fn cut<L>(
-        &self,
-        leave: impl AsyncFnOnce() -> Result<L, SourceError>,
-    ) -> Result<&[Range], SourceError> {
+    /// Its ranges; the first who asks finds out where it is cut. `in_turn`, that is one of the requests that the store is
+    /// willing to take.
+    pub(super) async fn ranges(&self, in_turn: bool) -> Result<&[Range], SourceError> {
         let _cutting = self.cutting.lock().await;
         if let Some(known) = self.known() {
             return Ok(known);
         }
-        let _leave = leave().await?;
+        let _leave = match in_turn {
+            true => Some(leave(&self.governor, &self.location, &self.namespace).await?),
+            false => None,
+        };
         let (store, probe) = self.mongo();
         let found = store.ranges(&self.namespace, self.wanted, probe).await?;
         // Who read all of it meanwhile knows better.
@@ -170,7 +161,7 @@ impl Reading {
     }
 
     async fn cut_if_possible(&self) {
-        if let Err(error) = self.ranges_in_turn().await {
+        if let Err(error) = self.ranges(true).await {
             tracing::debug!(namespace = self.namespace, %error, "not cut into ranges");
             // Whoever was first has said so.
             _ = self.uncut.set(error.to_string());

@@ -56,7 +56,7 @@ impl LiveStream {
     ) -> Result<LiveStream, SourceError> {
         // Only from the beginning can it be read before it is known where it is cut.
         if from.offset > 0 || to.is_some() {
-            runtime().block_on(reading.ranges())?;
+            runtime().block_on(reading.ranges(false))?;
         }
         Ok(LiveStream {
             at_once: source.at_once(),
