@@ -9,7 +9,6 @@ mod measure;
 use measure::{Cost, median, number, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Instant;
 
 const ASSAY: &str = env!("CARGO_BIN_EXE_assay");
 const PEER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/target/release/peers");
@@ -54,17 +53,17 @@ impl Case {
         cost
     }
 
-    /// Seconds that two runs take which begin at the same time.
-    fn twice_at_once(&self, dir: &Path) -> f64 {
+    /// The slower of two runs that begin at the same time.
+    fn twice_at_once(&self, dir: &Path) -> Cost {
         let dirs = ["one", "other"].map(|name| dir.join(name));
-        let started = Instant::now();
-        std::thread::scope(|scope| {
-            for dir in &dirs {
+        let [one, other] = std::thread::scope(|scope| {
+            let runs = dirs.each_ref().map(|dir| {
                 std::fs::create_dir_all(dir).expect("the target directory is writable");
-                scope.spawn(|| self.once(dir));
-            }
+                scope.spawn(|| self.once(dir))
+            });
+            runs.map(|run| run.join().expect("a run that fails has said why"))
         });
-        started.elapsed().as_secs_f64()
+        if one.wall < other.wall { other } else { one }
     }
 
     fn cost(&self) -> Cost {
@@ -123,8 +122,7 @@ fn bson(dir: &Path, records: u64, rounds: u64) {
         cases.iter_mut().for_each(|c| c.run(dir));
         at_once.push(cases[0].twice_at_once(dir));
     }
-    at_once.sort_by(f64::total_cmp);
-    let at_once = at_once[at_once.len() / 2];
+    let at_once = median(&at_once);
     let (base, pair) = (cases[0].cost(), cases[1].cost());
     let (fields, bytes) = (data::FIELDS, data::DOCUMENT);
     println!("`.bson` pair, {records} documents a side, {bytes} bytes and {fields} fields each:\n");
@@ -151,7 +149,7 @@ fn bson(dir: &Path, records: u64, rounds: u64) {
     println!(
         "\nTwo threads are {:.2}× as fast as one. Two processes of one thread each, at the same time, do {:.2}× the work of one: so much do two cores give here.\n",
         base.wall / pair.wall,
-        2.0 * base.wall / at_once
+        2.0 * base.wall / at_once.wall
     );
     for case in &cases {
         // The stable file is shared and small beside the rest; a candidate may be shared by two cases.

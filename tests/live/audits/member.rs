@@ -118,8 +118,7 @@ fn a_server_that_keeps_no_times_costs_the_snapshot_and_nothing_else() {
     member.rule(|command, _: &mut Content| {
         let concern = command.get_document("readConcern").cloned().unwrap_or_default();
         let look = command.get_document("filter").is_ok_and(|f| !f.is_empty());
-        (look && concern.get_str("level").ok() == Some("snapshot"))
-            .then(|| Fault::Refused(Refusal::new(239, "SnapshotTooOld", "as planned")))
+        (look && concern.get_str("level").ok() == Some("snapshot")).then(|| refused(239, "SnapshotTooOld"))
     });
     let ran = audit(&config(&member, "orders", &dump), &[]);
     assert_planted(&ran);
@@ -224,7 +223,7 @@ fn a_namespace_is_read_while_another_is_being_cut() {
         let cuts = command.get_str("aggregate").ok() == Some("b") && command.to_string().contains("$sample");
         (reads_a, cuts_b) = (reads_a || reads, cuts_b || cuts);
         let early = reads && !cuts_b || cuts && !reads_a;
-        early.then(|| Fault::Refused(Refusal::new(91, "ShutdownInProgress", "not yet")))
+        early.then(|| refused(91, "ShutdownInProgress"))
     });
     let live = "[SIDE.live]\npage = 10\nretry_seconds = 20\n";
     let side = |name: &str, member: &Member| {
@@ -259,8 +258,8 @@ fn is_head(command: &Document) -> bool {
     command.contains_key("getMore") || whole && !command.contains_key("min") && !command.contains_key("max")
 }
 
-fn refused(code: i32, name: &'static str) -> Option<Fault> {
-    Some(Fault::Refused(Refusal::new(code, name, "as planned")))
+fn refused(code: i32, name: &'static str) -> Fault {
+    Fault::Refused(Refusal::new(code, name, "as planned"))
 }
 
 #[test]
@@ -272,7 +271,7 @@ fn a_namespace_is_read_while_it_is_being_cut() {
         pages += u32::from(command.contains_key("getMore"));
         cut = cut || is_cut(command) && pages > 5;
         let early = is_cut(command) && !cut || command.contains_key("getMore") && pages > 20 && !cut;
-        early.then(|| refused(91, "ShutdownInProgress")).flatten()
+        early.then(|| refused(91, "ShutdownInProgress"))
     });
     let ran = audit(&config(&member, "orders", &dump), &[]);
     assert_planted(&ran);
@@ -288,7 +287,7 @@ fn a_namespace_is_read_while_it_is_being_cut() {
 #[test]
 fn a_namespace_that_cannot_be_cut_is_read_in_one_range() {
     let (member, dump) = (drifted(Topology::ReplicaSet), tempfile::tempdir().unwrap());
-    member.rule(|command, _| is_cut(command).then(|| refused(13, "Unauthorized")).flatten());
+    member.rule(|command, _| is_cut(command).then(|| refused(13, "Unauthorized")));
     let ran = audit(&config(&member, "orders", &dump), &[]);
     assert_planted(&ran);
     let degraded = ran.report()["run"]["degraded"].to_string();
@@ -308,11 +307,10 @@ fn a_beginning_that_cannot_be_read_is_named_and_the_rest_is_read() {
     let mut pages = 0;
     member.rule(move |command, _| {
         pages += u32::from(command.contains_key("getMore"));
-        let broken = pages >= 5 && is_head(command) || pages < 5 && is_cut(command);
-        match (broken, is_cut(command)) {
-            (true, true) => refused(91, "ShutdownInProgress"),
-            (true, false) if pages == 5 => refused(13, "Unauthorized"),
-            _ => None,
+        // It is cut only when the beginning has broken.
+        match is_cut(command) {
+            true => (pages < 5).then(|| refused(91, "ShutdownInProgress")),
+            false => (pages == 5 && is_head(command)).then(|| refused(13, "Unauthorized")),
         }
     });
     let ran = audit(&config(&member, "orders", &dump), &[]);

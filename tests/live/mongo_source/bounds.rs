@@ -116,6 +116,15 @@ fn literal_bounds_divide_ids_of_all_types() {
     });
 }
 
+/// Has the connection end at the `nth` request for another page.
+fn break_at(member: &Member, nth: usize) {
+    let mut pages = 0;
+    member.rule(move |command, _| {
+        pages += usize::from(command.contains_key("getMore"));
+        (pages == nth && command.contains_key("getMore")).then_some(Fault::Cut)
+    });
+}
+
 #[test]
 fn the_keys_at_the_ends_come_once_wherever_a_scan_breaks() {
     let clustered =
@@ -129,11 +138,7 @@ fn the_keys_at_the_ends_come_once_wherever_a_scan_breaks() {
                 content.create("shop.things", Shape { kind, options });
                 content.put("shop.things", mixed().into_iter().take(24 * 7));
             });
-            let mut pages = 0;
-            member.rule(move |command, _| {
-                pages += usize::from(command.contains_key("getMore"));
-                (pages == nth && command.contains_key("getMore")).then_some(Fault::Cut)
-            });
+            break_at(&member, nth);
             let expected = bytes(&member.change(|content| content.documents("shop.things")));
             let (ranges, all) = block_on(in_ranges(&member, wanted));
             assert_eq!(ranges.len(), wanted);
@@ -146,17 +151,10 @@ fn the_keys_at_the_ends_come_once_wherever_a_scan_breaks() {
 fn a_beginning_and_the_ranges_behind_it_are_the_whole() {
     let member = member(Topology::ReplicaSet, mixed());
     let expected = bytes(&member.change(|content| content.documents("shop.things")));
-    let break_at = |nth: usize| {
-        let mut pages = 0;
-        member.rule(move |command, _| {
-            pages += usize::from(command.contains_key("getMore"));
-            (pages == nth && command.contains_key("getMore")).then_some(Fault::Cut)
-        });
-    };
     let last = expected.len().div_ceil(7) - 1;
     block_on(async {
         for nth in [0, 1, 12, last] {
-            break_at(nth);
+            break_at(&member, nth);
             let (next, all) = head(&member, &OnceLock::new()).await;
             assert_eq!(next, None);
             assert!(all == expected, "broken at {nth}");
@@ -164,7 +162,7 @@ fn a_beginning_and_the_ranges_behind_it_are_the_whole() {
         for wanted in [2, 17, 64, 1] {
             let (ranges, _) = in_ranges(&member, wanted).await;
             for nth in [0, 1, 2] {
-                break_at(nth);
+                break_at(&member, nth);
                 let (next, mut all) = head(&member, &OnceLock::from(ranges.clone())).await;
                 assert_eq!((next.is_none(), all.len() >= 7), (wanted == 1, true));
                 for range in &ranges[next.unwrap_or(1)..] {

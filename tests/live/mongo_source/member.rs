@@ -3,7 +3,7 @@
 use super::{connect, numbered, read, records};
 use crate::support::block_on;
 use crate::support::member::{Content, Fault, Member, Refusal, Shape, Snapshots, Topology};
-use assay::source::live::mongo::{CollectionKind, MongoProbe, ReadOrder};
+use assay::source::live::mongo::{CollectionKind, MongoProbe, MongoStore, ReadOrder};
 use assay::source::live::{Governor, Limits, Range};
 use futures_util::future::join;
 use mongodb::bson::{Document, doc};
@@ -26,12 +26,17 @@ pub(super) async fn probed(member: &Member, name: &str) -> Result<MongoProbe, as
     store.probe(&format!("shop.{name}")).await
 }
 
-/// Reads all of `shop.things` in some ranges.
-pub(super) async fn in_ranges(member: &Member, wanted: usize) -> (Vec<Range>, Vec<Vec<u8>>) {
+/// What reads `shop.things`, seven documents in a page.
+async fn opened(member: &Member) -> (MongoStore, MongoProbe, Governor) {
     let store = connect(&member.uri("shop"), 7).await;
     let probe = store.probe("shop.things").await.unwrap();
+    (store, probe, Governor::new(Limits::default()))
+}
+
+/// Reads all of `shop.things` in some ranges.
+pub(super) async fn in_ranges(member: &Member, wanted: usize) -> (Vec<Range>, Vec<Vec<u8>>) {
+    let (store, probe, governor) = opened(member).await;
     let ranges = store.ranges("shop.things", wanted, &probe).await.unwrap();
-    let governor = Governor::new(Limits::default());
     let mut all = Vec::new();
     for range in &ranges {
         let some = read(&store, "shop.things", range, &probe, &governor).await;
@@ -42,9 +47,7 @@ pub(super) async fn in_ranges(member: &Member, wanted: usize) -> (Vec<Range>, Ve
 
 /// Reads one range of `shop.things`.
 pub(super) async fn in_range(member: &Member, range: &Range) -> Vec<Vec<u8>> {
-    let store = connect(&member.uri("shop"), 7).await;
-    let probe = store.probe("shop.things").await.unwrap();
-    let governor = Governor::new(Limits::default());
+    let (store, probe, governor) = opened(member).await;
     read(&store, "shop.things", range, &probe, &governor)
         .await
         .unwrap()
@@ -53,9 +56,7 @@ pub(super) async fn in_range(member: &Member, range: &Range) -> Vec<Vec<u8>> {
 /// Reads `shop.things` from its beginning: up to the end of a range of those that are known, else to the end. Returns the
 /// range that comes next.
 pub(super) async fn head(member: &Member, ranges: &OnceLock<Vec<Range>>) -> (Option<usize>, Vec<Vec<u8>>) {
-    let store = connect(&member.uri("shop"), 7).await;
-    let probe = store.probe("shop.things").await.unwrap();
-    let governor = Governor::new(Limits::default());
+    let (store, probe, governor) = opened(member).await;
     let (out, mut pages) = tokio::sync::mpsc::channel(1000);
     let mut head = store.head("shop.things", &probe, &governor, &out).unwrap();
     let reached = head.read_until_known(ranges).await.unwrap();
@@ -90,9 +91,7 @@ fn a_router_that_has_an_id_twice_brings_both_or_says_why_not() {
                 Fault::Cut
             })
         });
-        let store = connect(&member.uri("shop"), 7).await;
-        let probe = store.probe("shop.things").await.unwrap();
-        let governor = Governor::new(Limits::default());
+        let (store, probe, governor) = opened(&member).await;
         let cut = read(&store, "shop.things", &Range::default(), &probe, &governor).await;
         let error = cut.unwrap_err().to_string();
         assert!(error.contains("more than once"), "{error}");
