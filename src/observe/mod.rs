@@ -1,6 +1,6 @@
 //! Tracing to standard error.
 
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -14,14 +14,11 @@ pub fn start(verbose: u8) {
         _ => "trace",
     };
     let asked = std::env::var("ASSAY_LOG").unwrap_or_default();
-    let wanted = match asked.is_empty() {
-        true => default.to_owned(),
-        // Of two levels for everything the last one counts.
-        false => format!("info,{asked}"),
-    };
-    let (filter, problem) = match wanted.parse::<Targets>() {
+    let usual = || default.parse().expect("written here");
+    let (filter, problem) = match levels(&asked) {
+        _ if asked.is_empty() => (usual(), None),
         Ok(filter) => (filter, None),
-        Err(problem) => (default.parse().expect("written here"), Some(problem)),
+        Err(problem) => (usual(), Some(problem)),
     };
     // A second start (in tests) changes nothing.
     let layer = tracing_subscriber::fmt::layer()
@@ -35,6 +32,12 @@ pub fn start(verbose: u8) {
     }
 }
 
+/// The levels that were asked for; `info` where none was.
+fn levels(asked: &str) -> Result<Targets, ParseError> {
+    // Of two levels for everything the last one counts.
+    format!("info,{asked}").parse()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -42,10 +45,10 @@ mod tests {
 
     #[test]
     fn of_two_levels_for_everything_the_last_one_counts() {
-        let filter: Targets = "info,debug,scylla=off".parse().unwrap();
+        let filter = levels("debug,scylla=off").unwrap();
         assert!(filter.would_enable("assay::scan", &Level::DEBUG));
         assert!(!filter.would_enable("scylla", &Level::ERROR));
-        let filter: Targets = "info,mongodb=trace".parse().unwrap();
+        let filter = levels("mongodb=trace").unwrap();
         assert!(filter.would_enable("mongodb::sdam", &Level::TRACE));
         assert!(!filter.would_enable("assay", &Level::DEBUG));
     }

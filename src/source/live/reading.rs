@@ -1,7 +1,7 @@
 //! How one namespace is read: what the server was seen to do with it, and the ranges it is cut into, which may be found out
 //! while its beginning is read.
 
-use super::cql::LiveTable;
+use super::cql::{CqlStore, LiveTable};
 use super::door::{Store, table};
 use super::mongo::{MongoProbe, MongoStore};
 use super::{Governor, KeyPart, Page, Permit, Range, SnapshotUse};
@@ -96,7 +96,7 @@ impl Reading {
         }
     }
 
-    fn cql(&self) -> Option<(&super::cql::CqlStore, &LiveTable)> {
+    fn cql(&self) -> Option<(&CqlStore, &LiveTable)> {
         match &*self.store {
             Store::Cql(store, tables) => Some((store, table(tables, &self.namespace))),
             Store::Mongo(..) => None,
