@@ -5,7 +5,7 @@
 //!
 //! Map: `mongo` and `cql` speak to servers, `limits` says how much is asked of one and `guard` whether it
 //! may be asked, [`LiveSource`] is the door, `listing` what is behind it, `reading` how one of these
-//! is read, [`LiveStream`] what it delivers, `retry` how often one is asked again, `secret` keeps connection strings.
+//! is read, `pages` how it comes, [`LiveStream`] what it delivers, `retry` how often one is asked again, `secret` keeps connection strings.
 
 pub mod cql;
 mod door;
@@ -15,6 +15,7 @@ mod listing;
 mod look;
 pub mod mongo;
 mod page;
+mod pages;
 mod reading;
 mod retry;
 mod secret;
@@ -26,6 +27,7 @@ pub use guard::Guard;
 pub use limits::{Governor, Limits, Permit, Refusal, Usage, Window};
 pub use look::Look;
 pub use page::{ClusterTime, KeyPart, Page, SnapshotUse};
+pub use pages::{Gone, PageReceiver, PageSender, Place, Room};
 pub use retry::{Failures, Retry};
 pub use secret::{Protocol, Secret, holds_password, shown};
 pub use stream::LiveStream;

@@ -4,11 +4,11 @@
 use super::cql::{CqlStore, LiveTable};
 use super::door::{Store, table};
 use super::mongo::{MongoProbe, MongoStore};
+use super::pages::PageSender;
 use super::{Governor, KeyPart, Page, Permit, Range, SnapshotUse};
 use crate::source::{Failure, SourceError};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::Mutex;
-use tokio::sync::mpsc::Sender;
 
 /// How one namespace is read.
 #[derive(Debug)]
@@ -104,7 +104,7 @@ impl Reading {
     }
 
     /// Reads one of its ranges, which are known, to its end.
-    pub(super) async fn read(&self, range: usize, pages: Sender<Page>) -> Result<(), SourceError> {
+    pub(super) async fn read(&self, range: usize, pages: PageSender) -> Result<(), SourceError> {
         let range = &self.known().expect("ranges are read once they are known")[range];
         if let Some((store, table)) = self.cql() {
             return store.read(table, range, &self.governor, pages).await;
@@ -122,7 +122,7 @@ impl Reading {
     /// What was handed on of these ranges is not all of them.
     pub(super) async fn read_head(
         &self,
-        pages: Sender<Page>,
+        pages: PageSender,
         upto: &OnceLock<usize>,
     ) -> Result<(), SourceError> {
         let (store, probe) = self.mongo();

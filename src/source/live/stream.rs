@@ -1,22 +1,21 @@
 //! Ranges of a live namespace one after the other, some of them read ahead.
 
 use super::door::LiveSource;
-use super::page::Page;
+use super::pages::{PageReceiver, Room};
 use super::reading::Reading;
-use super::runtime;
+use super::{Page, runtime};
 use crate::source::{Chunk, Position, SourceError};
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
-use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// How long to wait for a page before an empty chunk gives whoever reads a chance to stop.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// Pages of one range that wait to be worked off.
-const PAGES_AHEAD: usize = 2;
+/// Bytes of pages that are read ahead, of all ranges together: enough for every request that is under way to bring the next.
+const AHEAD: usize = 16 << 20;
 
 /// Bits of a record's offset within its range; those above number the range.
 const RANGE_BITS: u32 = 40;
@@ -30,9 +29,8 @@ pub struct LiveStream {
     /// The range to be begun next, and the one after the last, if that is not the end of all.
     next: usize,
     end: Option<usize>,
+    room: Room,
     under_way: VecDeque<Fetch>,
-    /// A page that is held back until it is known whether it is the last of its range.
-    held: Option<Page>,
     records: u64,
     offset: u64,
     broken: bool,
@@ -43,7 +41,7 @@ struct Fetch {
     range: usize,
     /// The range that comes next, once that is known.
     upto: Arc<OnceLock<usize>>,
-    pages: Receiver<Page>,
+    pages: PageReceiver,
     done: JoinHandle<Result<(), SourceError>>,
 }
 
@@ -63,52 +61,41 @@ impl LiveStream {
             next: from.offset as usize,
             end: to.map(|to| to as usize),
             reading,
+            room: Room::new(AHEAD),
             under_way: VecDeque::new(),
-            held: None,
             records: from.record,
             offset: 0,
             broken: false,
         })
     }
 
-    /// The next chunk. One that ends a range says where to go on. It may be empty, and is where none comes for a while.
+    /// The next chunk. The one that ends a range says where to go on, and is empty, as is one where none comes for a while.
     ///
     /// # Errors
     /// What was delivered of the range is not all of it. The stream goes on with [`next_range`](LiveStream::next_range).
     pub fn next_chunk(&mut self) -> Result<Option<Chunk>, SourceError> {
         if std::mem::take(&mut self.broken) {
             self.through();
-            self.held = None;
         }
         self.begin();
-        loop {
-            let Some(fetch) = self.under_way.front_mut() else {
-                return Ok(None);
-            };
-            let range = fetch.range;
-            let page = async { timeout(PATIENCE, fetch.pages.recv()).await };
-            let Ok(page) = runtime().block_on(page) else {
-                return Ok(Some(self.chunk(range, Page::default(), false)));
-            };
-            match page {
-                Some(page) => {
-                    if let Some(before) = self.held.replace(page) {
-                        return Ok(Some(self.chunk(range, before, false)));
-                    }
+        let Some(fetch) = self.under_way.front_mut() else {
+            return Ok(None);
+        };
+        let range = fetch.range;
+        let page = async { timeout(PATIENCE, fetch.pages.next()).await };
+        match runtime().block_on(page) {
+            Ok(Some(page)) => Ok(Some(self.chunk(range, page, false))),
+            Err(_) => Ok(Some(self.chunk(range, Page::default(), false))),
+            Ok(None) => {
+                let done = runtime().block_on(&mut fetch.done);
+                let done = done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+                if let Err(error) = done {
+                    self.broken = true;
+                    return Err(error);
                 }
-                None => {
-                    let done = runtime().block_on(&mut fetch.done);
-                    if let Err(error) =
-                        done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
-                    {
-                        self.broken = true;
-                        return Err(error);
-                    }
-                    let last = self.held.take().unwrap_or_default();
-                    let chunk = self.chunk(range, last, true);
-                    self.through();
-                    return Ok(Some(chunk));
-                }
+                let chunk = self.chunk(range, Page::default(), true);
+                self.through();
+                Ok(Some(chunk))
             }
         }
     }
@@ -150,7 +137,7 @@ impl LiveStream {
 
     /// Begins the next range, up to where it goes; if that is not known, up to where that turns out.
     fn fetch(&mut self, upto: OnceLock<usize>) {
-        let (sender, pages) = channel(PAGES_AHEAD);
+        let (sender, pages) = self.room.range();
         let (reading, range, upto) = (self.reading.clone(), self.next, Arc::new(upto));
         let known = upto.clone();
         let done = runtime().spawn(async move {

@@ -6,7 +6,7 @@ use assay::model::{Number, NumberType, Value};
 use assay::source::SourceError;
 use assay::source::live::Secret;
 use assay::source::live::cql::{CqlOptions, CqlStore, LiveTable};
-use assay::source::live::{Governor, KeyPart, Limits, Page, Range};
+use assay::source::live::{Governor, KeyPart, Limits, Page, Range, Room};
 use scylla::client::session::Session;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -84,10 +84,10 @@ async fn pages_within(
     range: &Range,
 ) -> Result<Vec<Page>, SourceError> {
     let governor = Governor::new(limits);
-    let (out, mut sent) = tokio::sync::mpsc::channel::<Page>(1);
+    let (out, mut sent) = Room::new(usize::MAX).range();
     let mut pages = Vec::new();
     let collect = async {
-        while let Some(page) = sent.recv().await {
+        while let Some(page) = sent.next().await {
             assert!(!page.ends.is_empty());
             pages.push(page);
         }

@@ -4,7 +4,7 @@ use super::{connect, numbered, read, records};
 use crate::support::block_on;
 use crate::support::member::{Content, Fault, Member, Refusal, Shape, Snapshots, Topology};
 use assay::source::live::mongo::{CollectionKind, MongoProbe, MongoStore, ReadOrder};
-use assay::source::live::{Governor, Limits, Range};
+use assay::source::live::{Governor, Limits, Range, Room};
 use futures_util::future::join;
 use mongodb::bson::{Document, doc};
 use std::collections::BTreeMap;
@@ -57,19 +57,23 @@ pub(super) async fn in_range(member: &Member, range: &Range) -> Vec<Vec<u8>> {
 /// range that comes next.
 pub(super) async fn head(member: &Member, ranges: &OnceLock<Vec<Range>>) -> (Option<usize>, Vec<Vec<u8>>) {
     let (store, probe, governor) = opened(member).await;
-    let (out, mut pages) = tokio::sync::mpsc::channel(1000);
-    let mut head = store.head("shop.things", &probe, &governor, &out).unwrap();
-    let reached = head.read_until_known(ranges).await.unwrap();
-    if let Some(range) = reached {
-        head.read_to_end_of(&ranges.get().unwrap()[range]).await.unwrap();
-    }
-    drop(head);
-    drop(out);
-    let mut all = Vec::new();
-    while let Some(page) = pages.recv().await {
-        all.extend(records(&page));
-    }
-    (reached.map(|range| range + 1), all)
+    let (out, mut pages) = Room::new(usize::MAX).range();
+    let read = async move {
+        let mut head = store.head("shop.things", &probe, &governor, &out).unwrap();
+        let reached = head.read_until_known(ranges).await.unwrap();
+        if let Some(range) = reached {
+            head.read_to_end_of(&ranges.get().unwrap()[range]).await.unwrap();
+        }
+        reached.map(|range| range + 1)
+    };
+    let take = async {
+        let mut all = Vec::new();
+        while let Some(page) = pages.next().await {
+            all.extend(records(&page));
+        }
+        all
+    };
+    join(read, take).await
 }
 
 #[test]
@@ -317,10 +321,10 @@ fn a_scan_whose_content_moves_brings_each_record_once() {
         let store = connect(&member.uri("shop"), 10).await;
         let probe = store.probe("shop.things").await.unwrap();
         let (governor, whole) = (Governor::new(Limits::default()), Range::default());
-        let (out, mut pages) = tokio::sync::mpsc::channel(1);
+        let (out, mut pages) = Room::new(usize::MAX).range();
         let take = async {
             let mut all = Vec::new();
-            while let Some(page) = pages.recv().await {
+            while let Some(page) = pages.next().await {
                 all.extend(records(&page));
                 let replaced = (0..100).map(|n| doc! { "_id": n, "seen": all.len() as i32 });
                 member.change(|content| content.put("shop.things", replaced));

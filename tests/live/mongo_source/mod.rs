@@ -10,7 +10,7 @@ mod types;
 
 use assay::source::SourceError;
 use assay::source::live::mongo::{MongoOptions, MongoProbe, MongoStore};
-use assay::source::live::{Governor, Page, Range};
+use assay::source::live::{Governor, Page, Range, Room};
 use futures_util::StreamExt;
 use futures_util::future::join;
 use mongodb::bson::{Binary, Bson, Document, RawDocumentBuf, doc, spec::BinarySubtype};
@@ -32,10 +32,10 @@ async fn read(
     probe: &MongoProbe,
     governor: &Governor,
 ) -> Result<Vec<Vec<u8>>, SourceError> {
-    let (out, mut pages) = tokio::sync::mpsc::channel(1);
+    let (out, mut pages) = Room::new(usize::MAX).range();
     let take = async {
         let mut all = Vec::new();
-        while let Some(page) = pages.recv().await {
+        while let Some(page) = pages.next().await {
             all.extend(records(&page));
         }
         all

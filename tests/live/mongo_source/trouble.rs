@@ -3,7 +3,7 @@
 use super::{connect, insert_all, numbered, read, records};
 use crate::support::{self, Kind, Mode, PrivateMongo, Proxy, block_on};
 use assay::source::live::mongo::{MongoOptions, MongoStore};
-use assay::source::live::{Governor, Limits, Range, Retry};
+use assay::source::live::{Governor, Limits, Range, Retry, Room};
 use assay::source::{Failure, SourceError};
 use futures_util::future::join;
 use std::time::{Duration, Instant};
@@ -135,13 +135,13 @@ fn a_server_that_is_restarted_in_the_middle_of_a_scan_has_lost_the_cursor_only()
         let store = connect(&server.uri(), 100).await;
         let probe = store.probe(&namespace).await.unwrap();
         let (governor, whole) = (Governor::new(Limits::default()), Range::default());
-        let (out, mut pages) = tokio::sync::mpsc::channel(1);
+        let (out, mut pages) = Room::new(usize::MAX).range();
         let take = async {
-            let mut all = records(&pages.recv().await.unwrap());
+            let mut all = records(&pages.next().await.unwrap());
             assert!(all.len() < inserted.len() / 2);
             server.kill();
             server.restart();
-            while let Some(page) = pages.recv().await {
+            while let Some(page) = pages.next().await {
                 all.extend(records(&page));
             }
             all

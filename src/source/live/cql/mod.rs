@@ -213,13 +213,13 @@ fn profile(options: &CqlOptions) -> ExecutionProfile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::live::{Governor, Page};
+    use crate::source::live::{Governor, Room};
 
     /// What a store does can be done on any thread.
     #[expect(dead_code, reason = "it only has to compile")]
     fn everything_can_be_spawned(store: &CqlStore, table: &LiveTable, governor: &Governor) {
         fn spawned<F: Future + Send>(_: F) {}
-        let (out, _) = tokio::sync::mpsc::channel::<Page>(1);
+        let (out, _) = Room::new(1).range();
         spawned(store.read(table, &Range::default(), governor, out));
         spawned(store.points(table, &[], governor));
         spawned(store.ranges(table, 1));

@@ -4,16 +4,15 @@ use super::catalog::{LiveTable, quoted};
 use super::route::ToReplicas;
 use super::{CqlStore, ring};
 use crate::source::SourceError;
-use crate::source::live::{Governor, Page, Range};
+use crate::source::live::{Governor, Page, PageSender, Range};
 use scylla::response::PagingState;
 use scylla::routing::Token;
 use scylla::statement::prepared::PreparedStatement;
 use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
-use tokio::sync::mpsc::Sender;
 
 /// The most rows of a table's first page: only then is it known how long they are.
-const FIRST_ROWS: i32 = 500;
+const FIRST_ROWS: i32 = 10;
 
 impl CqlStore {
     /// Sends all rows of `range`, page by page in token order, as records of [`crate::canon::Layout::native`] of the table.
@@ -26,7 +25,7 @@ impl CqlStore {
         table: &LiveTable,
         range: &Range,
         governor: &Governor,
-        out: Sender<Page>,
+        out: PageSender,
     ) -> Result<(), SourceError> {
         let asked = || format!("read {} of {}", shown(range), table.name());
         let Some(bounds) = ring::bounds(range) else {
@@ -42,35 +41,38 @@ impl CqlStore {
         let replicas = tablets
             .as_ref()
             .map_or(&[][..], |tablets| tablets.replicas(bounds.1));
-        let page = |state, size| {
-            let routed = move |attempt| self.routed(prepared, bounds.1, replicas, size, attempt);
-            self.page(routed, bounds, state, governor, &asked)
-        };
-        let (mut rows, mut following) =
-            page(PagingState::start(), self.rows_of_page(table, governor)).await?;
-        loop {
-            self.learn(table, &rows);
+        let page = async |state| {
+            let place = out.place().await;
             let size = self.rows_of_page(table, governor);
+            let routed = move |attempt| self.routed(prepared, bounds.1, replicas, size, attempt);
+            let (rows, following) = self.page(routed, bounds, state, governor, &asked).await?;
+            self.learn(table, &rows);
+            let place = place.holds(rows.data.len());
+            Ok::<_, SourceError>((rows, place, following))
+        };
+        let mut next = Some(page(PagingState::start()).await?);
+        while let Some((rows, place, following)) = next {
             let hand_on = async {
                 match rows.ends.is_empty() {
                     true => Ok(()),
-                    false => out.send(rows).await,
+                    false => out.send(rows, place).await,
                 }
             };
-            let (next, sent) = match following {
-                // Polled in this order: the request is made first.
-                Some(state) => tokio::join!(biased; async { Some(page(state, size).await) }, hand_on),
-                None => (None, hand_on.await),
+            let ask = async {
+                match following {
+                    Some(state) => page(state).await.map(Some),
+                    None => Ok(None),
+                }
             };
+            // Polled in this order: the request is made first.
+            let (answer, sent) = tokio::join!(biased; ask, hand_on);
             if sent.is_err() {
                 let problem = format!("cannot {}: nobody takes the rows any more", asked());
                 return Err(SourceError::usage(&self.location, problem, "run it again"));
             }
-            (rows, following) = match next {
-                Some(next) => next?,
-                None => return Ok(()),
-            };
+            next = answer?;
         }
+        Ok(())
     }
 
     /// How many rows to ask for: as many as take the bytes that a page may have, if they are like those read last.

@@ -6,9 +6,8 @@ use super::order::compare;
 use super::probe::MongoProbe;
 use super::read::{Scan, reading};
 use crate::source::SourceError;
-use crate::source::live::{Governor, Page, Range};
+use crate::source::live::{Governor, PageSender, Range};
 use std::sync::OnceLock;
-use tokio::sync::mpsc::Sender;
 
 /// A scan from the beginning of a collection with literal bounds.
 pub struct Head<'a> {
@@ -26,7 +25,7 @@ impl MongoStore {
         collection: &'a str,
         probe: &'a MongoProbe,
         governor: &'a Governor,
-        out: &'a Sender<Page>,
+        out: &'a PageSender,
     ) -> Result<Head<'a>, SourceError> {
         let (range, bounds) = (Range::default(), Bounds::default());
         let scan = self.scan(collection, &range, bounds, probe, governor, out)?;

@@ -10,12 +10,11 @@ use super::order::Id;
 use super::probe::{MongoProbe, ReadOrder};
 use super::{MongoStore, fault};
 use crate::source::SourceError;
-use crate::source::live::{Failures, Governor, Page, Range};
+use crate::source::live::{Failures, Governor, PageSender, Range};
 use mongodb::Collection;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::options::{Collation, FindOptions, Hint};
 use std::sync::OnceLock;
-use tokio::sync::mpsc::Sender;
 
 /// About how many bytes a batch has at most: several are held at a time, and a server's own limit is 16 MiB.
 const BATCH_BYTES: usize = 1 << 20;
@@ -34,7 +33,7 @@ impl MongoStore {
         range: &Range,
         probe: &MongoProbe,
         governor: &Governor,
-        out: Sender<Page>,
+        out: PageSender,
     ) -> Result<(), SourceError> {
         let unusable = |problem| {
             let advice = "plan the ranges anew, for this server";
@@ -56,7 +55,7 @@ impl MongoStore {
         bounds: Bounds,
         probe: &'a MongoProbe,
         governor: &'a Governor,
-        out: &'a Sender<Page>,
+        out: &'a PageSender,
     ) -> Result<Scan<'a>, SourceError> {
         Ok(Scan {
             store: self,
@@ -92,7 +91,7 @@ pub(super) struct Scan<'a> {
     pub(super) collection: Collection<RawDocumentBuf>,
     pub(super) probe: &'a MongoProbe,
     pub(super) governor: &'a Governor,
-    pub(super) out: &'a Sender<Page>,
+    pub(super) out: &'a PageSender,
     pub(super) action: String,
     pub(super) bounds: Bounds,
     pub(super) place: Place,

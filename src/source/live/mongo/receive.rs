@@ -6,7 +6,7 @@ use super::filter::{Bound, Bounds};
 use super::order::{Id, compare};
 use super::read::Scan;
 use crate::canon::bson::{DOCUMENT, RawBson, walk, walk_while};
-use crate::source::live::{Governor, Page};
+use crate::source::live::{Governor, Page, Place};
 use crate::source::{Failure, SourceError};
 use futures_util::StreamExt;
 use futures_util::future::join;
@@ -24,6 +24,7 @@ impl Scan<'_> {
             return Ok(());
         }
         let (filter, options) = self.query(bound)?;
+        let mut place = self.out.place().await;
         let (mut cursor, mut batch) = self.open(filter, options).await?;
         // What equals a literal lower bound, which includes it, has been read before.
         let mut known = match bound {
@@ -32,15 +33,14 @@ impl Scan<'_> {
         };
         loop {
             let (page, more) = self.take(&batch, &mut known, bound)?;
-            if bound.is_none() && more && self.is_cut().await? {
-                return self.hand_on(page).await;
+            drop(batch);
+            place = place.holds(page.data.len());
+            if !more || bound.is_none() && self.is_cut().await? {
+                return self.hand_on(page, place).await;
             }
-            let (sent, next) = join(self.hand_on(page), self.next(&mut cursor, more)).await;
+            let (sent, next) = join(self.hand_on(page, place), self.next(&mut cursor)).await;
             sent?;
-            match next? {
-                Some(next) => batch = next,
-                None => return Ok(()),
-            }
+            (place, batch) = next?;
         }
     }
 
@@ -82,15 +82,13 @@ impl Scan<'_> {
             .ok_or_else(|| self.refused("the server's answer holds no batch".to_owned()))
     }
 
-    async fn next(&self, cursor: &mut RawBatchCursor, more: bool) -> Result<Option<RawBatch>, SourceError> {
-        if !more {
-            return Ok(None);
-        }
+    async fn next(&self, cursor: &mut RawBatchCursor) -> Result<(Place, RawBatch), SourceError> {
+        let place = self.out.place().await;
         let next = async { cursor.next().await.transpose() };
         let next = self.governed(next, |next| next.as_ref().map_or(0, size)).await?;
         // The server said that there is more.
-        next.map(Some)
-            .ok_or_else(|| self.refused("the cursor ended before the scan did".to_owned()))
+        let next = next.ok_or_else(|| self.refused("the cursor ended before the scan did".to_owned()))?;
+        Ok((place, next))
     }
 
     /// Makes one request with the governor's leave.
@@ -104,11 +102,11 @@ impl Scan<'_> {
             .await
     }
 
-    async fn hand_on(&self, page: Page) -> Result<(), SourceError> {
+    async fn hand_on(&self, page: Page, place: Place) -> Result<(), SourceError> {
         if page.ends.is_empty() {
             return Ok(());
         }
-        let sent = self.out.send(page).await;
+        let sent = self.out.send(page, place).await;
         sent.map_err(|_| self.refused("nobody takes what is read".to_owned()))
     }
 
