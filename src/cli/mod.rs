@@ -5,6 +5,7 @@ mod audit;
 mod demo;
 mod doctor;
 mod explain;
+mod heap;
 mod output;
 mod progress;
 mod seal;
@@ -17,6 +18,7 @@ use std::io::Write;
 
 /// Runs the program and returns its exit code.
 pub fn main() -> Exit {
+    heap::give_large_blocks_back();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

@@ -297,6 +297,7 @@ impl Digester {
                 .get_or_insert_with(|| Problem::malformed("the key cannot be read"));
         }
         self.key_hash = p.hasher.key(&self.key);
+        self.encoder.clear();
         if self.depth != Depth::Key {
             self.record = p.hasher.record(self.key_hash, self.sum);
         }

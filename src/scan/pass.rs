@@ -7,7 +7,7 @@ use super::tally::Unread;
 use crate::plan::Span;
 use crate::source::Chunk;
 use crate::{Pair, Side};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -66,6 +66,10 @@ pub trait Flow: Sync {
 /// Readers go as fast as they can.
 impl Flow for () {}
 
+/// Bytes that are being worked off, from which on no more are read: more than workers ever have at a time, unless records
+/// are very long.
+const MOST_AT_WORK: usize = 8 << 20;
+
 /// How long a worker waits for leave to read before it looks at the monitor again.
 const PATIENCE: Duration = Duration::from_millis(20);
 
@@ -94,6 +98,7 @@ pub fn run_pass<W: Send>(
         ended: feeds.as_ref().map(|feed| AtomicBool::new(feed.ended())),
         feeds: feeds.as_mut().map(Mutex::new),
         lead: Mutex::new(Lead::default()),
+        at_work: AtomicUsize::new(0),
         flow,
     };
     for side in Side::BOTH {
@@ -116,6 +121,7 @@ pub fn run_pass<W: Send>(
                             if let Some(bytes) = each(worker, *load) {
                                 desk.lead.lock().expect(POISONED).hear(turn, bytes);
                             }
+                            desk.at_work.fetch_sub(bytes, Ordering::Relaxed);
                             monitor.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
                         }
                         // Others are ending what they have begun.
@@ -158,6 +164,8 @@ struct Desk<'f, 'l, F> {
     read: Pair<AtomicU64>,
     ended: Pair<AtomicBool>,
     lead: Mutex<Lead>,
+    /// Bytes of the chunks that are being worked off.
+    at_work: AtomicUsize,
     resting: Pair<AtomicBool>,
     /// Whether time is up: what has been begun is ended, and nothing begun.
     over: &'f (dyn Fn() -> bool + Sync),
@@ -365,8 +373,14 @@ impl<F: Flow> Desk<'_, '_, F> {
         if enough || !self.flow.admits(side, feed.read, patience) {
             return None;
         }
+        if self.at_work.load(Ordering::Relaxed) > MOST_AT_WORK {
+            std::thread::sleep(Duration::from_millis(1));
+            return None;
+        }
         let number = feed.read;
         let chunk = feed.next_chunk(known);
+        let bytes = chunk.as_ref().map_or(0, |chunk| chunk.data.len());
+        self.at_work.fetch_add(bytes, Ordering::Relaxed);
         self.read[side].store(feed.read, Ordering::Relaxed);
         self.resting[side].store(feed.resting(), Ordering::Relaxed);
         if feed.ended() {

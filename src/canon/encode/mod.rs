@@ -25,6 +25,12 @@ use nested::Span;
 
 pub use nested::MAX_DEPTH;
 
+/// Room that a buffer begins with.
+const ROOM: usize = 512;
+
+/// The largest buffer that is kept for the next value.
+const MOST_KEPT: usize = 1 << 20;
+
 /// Writes canonical bytes into a buffer of its own, which is reused from value to value.
 #[derive(Debug)]
 pub struct Encoder {
@@ -40,7 +46,7 @@ impl Encoder {
     pub fn new(equality: Equality) -> Encoder {
         Encoder {
             equality,
-            out: Vec::with_capacity(512),
+            out: Vec::with_capacity(ROOM),
             spans: Vec::new(),
             scratch: Vec::new(),
             depth: 0,
@@ -57,9 +63,12 @@ impl Encoder {
         &self.out
     }
 
-    /// Empties the buffer (also what a failed value left behind).
+    /// Empties the buffer (also what a failed value left behind), and lets go of one that a very long value took.
     pub fn clear(&mut self) {
         self.out.clear();
+        if self.out.capacity() > MOST_KEPT {
+            self.out.shrink_to(ROOM);
+        }
         self.spans.clear();
         self.depth = 0;
     }

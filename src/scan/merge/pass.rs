@@ -19,7 +19,7 @@ use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 /// Bytes of runs that a side may have waiting for the other.
-const MOST_WAITING: usize = 32 << 20;
+const MOST_WAITING: usize = 8 << 20;
 
 /// A merge of two sides.
 pub(in crate::scan) struct Merge<'a> {
