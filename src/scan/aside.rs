@@ -88,6 +88,9 @@ impl<'a> Met<'a> {
     }
 }
 
+/// The largest buffer that a batch keeps for the next records.
+const MOST_KEPT: usize = 1 << 20;
+
 /// Records that one worker puts aside, until they are handed over in one go.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
@@ -134,6 +137,7 @@ impl Batch {
             each(key, entry)
         });
         self.bytes.clear();
+        self.bytes.shrink_to(MOST_KEPT);
         self.entries.clear();
         done
     }
@@ -194,7 +198,7 @@ impl<'b> Shelf<'b> {
     /// All records that were put aside, by key.
     pub fn finish(self) -> Result<Sorted<'b>, SortError> {
         let state = self.state.into_inner();
-        Ok(state.expect("no worker panics while it holds the lock")?.finish())
+        state.expect("no worker panics while it holds the lock")?.finish()
     }
 }
 

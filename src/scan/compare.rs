@@ -167,7 +167,7 @@ pub(super) fn reconcile(
     let tally = &scanned.tally;
     let total = sorter.len();
     let mut items = Vec::new();
-    let mut sorted = sorter.finish();
+    let mut sorted = sorter.finish()?;
     let broken = |source| SortError::Io {
         dir: means.dir.to_owned(),
         source,

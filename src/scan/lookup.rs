@@ -1,16 +1,17 @@
 //! Looking records of a live store up by their keys: one by one where that can be done, else by reading the namespace through.
 
 use super::feed::Feed;
+use super::held::Held;
 use super::lane::{Lane, Locator};
-use crate::diff::Drilled;
-use crate::mapping::Depth;
+use crate::mapping::{Depth, Digester};
 use crate::plan::Span;
 use crate::source::live::{KeyPart, Page};
 use crate::source::{Chunk, Position, SourceErrorKind};
 use rustc_hash::{FxHashMap, FxHashSet};
+use std::borrow::Cow;
 
 /// The records under some keys, or why they could not be read.
-pub(super) type Found = FxHashMap<Vec<u8>, Result<Vec<Drilled>, String>>;
+pub(super) type Found = FxHashMap<Vec<u8>, Result<Vec<Held<'static>>, String>>;
 
 /// What came of asking for records by their keys.
 #[derive(Default)]
@@ -92,26 +93,34 @@ fn sort_in(lane: &Lane, page: Page, found: &mut Found) {
         file_offset: None,
         resume: None,
     };
-    let mut digester = lane.digester(Depth::Tree);
+    let mut digester = lane.digester(Depth::Digest);
     let mut met = FxHashSet::default();
     for number in 0..chunk.ends.len() {
         // One record may answer to several forms of a key.
-        let record = chunk.record(number);
-        if met.insert(record) {
-            let locator = Locator::of(&chunk, number);
-            lane.each_drilled(record, locator, &mut digester, &mut |_, key, drilled| {
-                if let Some(Ok(records)) = found.get_mut(key) {
-                    records.push(drilled);
-                }
+        if met.insert(chunk.record(number)) {
+            lane.project(&chunk, number, &mut digester, &mut |d, bytes, locator| {
+                put(found, d, bytes, locator);
             });
         }
+    }
+}
+
+/// Puts the record that stands in `digester` under its key, if that is wanted.
+fn put(found: &mut Found, digester: &Digester, bytes: &[u8], locator: Locator) {
+    if let Some(Ok(records)) = found.get_mut(digester.key()) {
+        records.push(Held {
+            bytes: Cow::Owned(bytes.to_vec()),
+            locator,
+            element: digester.element(),
+            record: digester.record(),
+        });
     }
 }
 
 /// Reads the namespace from its beginning to its end and puts the records with these keys under them.
 fn look_through(lane: &Lane, keys: &FxHashMap<Vec<u8>, String>, found: &mut Found) {
     let mut feed = Feed::new(lane, vec![Span::ALL]);
-    let (mut short, mut full) = (lane.digester(Depth::Key), lane.digester(Depth::Tree));
+    let (mut short, mut full) = (lane.digester(Depth::Key), lane.digester(Depth::Digest));
     while let Some(chunk) = feed.next_chunk(None) {
         for number in 0..chunk.ends.len() {
             let mut wanted = false;
@@ -119,17 +128,11 @@ fn look_through(lane: &Lane, keys: &FxHashMap<Vec<u8>, String>, found: &mut Foun
                 wanted |= keys.contains_key(d.key())
             });
             if wanted {
-                let locator = Locator::of(&chunk, number);
-                lane.each_drilled(
-                    chunk.record(number),
-                    locator,
-                    &mut full,
-                    &mut |_, key, drilled| {
-                        if let Some(Ok(records)) = found.get_mut(key).filter(|_| keys.contains_key(key)) {
-                            records.push(drilled);
-                        }
-                    },
-                );
+                lane.project(&chunk, number, &mut full, &mut |d, bytes, locator| {
+                    if keys.contains_key(d.key()) {
+                        put(found, d, bytes, locator);
+                    }
+                });
             }
         }
     }

@@ -10,6 +10,7 @@ mod compile;
 mod doctor;
 mod feed;
 mod first;
+mod held;
 mod judge;
 mod lane;
 mod layout;

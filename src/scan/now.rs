@@ -1,13 +1,14 @@
 //! One divergence of a finished run, looked at once more in both stores.
 
 use super::compare::Prepared;
+use super::held::{Depths, Held};
 use super::judge::MappingJudge;
 use super::lookup::{Found, look_up, read_through};
 use super::session::Session;
 use super::settle::forget_places;
 use super::wire::{key_names, wire};
 use crate::canon::{Encoder, Equality, Numbers, temporal};
-use crate::diff::{Drilled, Group, classify};
+use crate::diff::classify;
 use crate::model::{Number, NumberType, Value};
 use crate::report::{Divergence, KeyPart, Listed, Subject, divergence_id};
 use crate::source::Format;
@@ -47,13 +48,15 @@ impl Session {
             return Ok(Now::Gone);
         }
         let lanes = prepared.lanes.as_ref();
+        let group = Depths::of(lanes).group(&records);
+        let group = group.map_err(|(side, _)| format!("{side}: the record cannot be read"))?;
         let judge = MappingJudge::new(
             &prepared.compare,
             prepared.equality,
             lanes.map(|lane| lane.namespace.format == Format::Ndjson),
             prepared.sides.as_ref().zip(lanes),
         );
-        let Some(mut finding) = classify(Group { key, records }, &judge) else {
+        let Some(mut finding) = classify(group, &judge) else {
             return Ok(Now::Equal);
         };
         forget_places(lanes, &mut finding);
@@ -63,7 +66,7 @@ impl Session {
     }
 }
 
-fn records(prepared: &Prepared, side: Side, key: &[u8]) -> Result<Vec<Drilled>, String> {
+fn records(prepared: &Prepared, side: Side, key: &[u8]) -> Result<Vec<Held<'static>>, String> {
     let lane = &prepared.lanes[side];
     let mut found: Found = match lane.source.live() {
         Some(_) => look_up(lane, &[key]),

@@ -2,13 +2,14 @@
 
 use super::aside::{Aside, Batch, Met, Shelf};
 use super::compare::Means;
-use super::lane::Lane;
+use super::held::{Depths, Held};
+use super::lane::{Lane, Locator};
 use super::pass::read_again;
-use super::settle::{Settler, unsettled};
+use super::settle::{Open, Settler, unsettled};
 use super::suspects::Suspects;
 use super::tally::Unread;
-use crate::diff::{Drilled, Finding, Group, Judge, Place, classify, classify_many};
-use crate::digest::{KeyHash, RecordHash};
+use crate::diff::{Drilled, Finding, Group, Judge, Place, classify_many};
+use crate::digest::KeyHash;
 use crate::mapping::{Depth, Digester};
 use crate::report::{Class, State};
 use crate::store::{SortError, Sorted};
@@ -60,15 +61,16 @@ pub(super) fn join(
     settler: &Settler<'_>,
     tell: Tell<'_>,
 ) -> Result<(), SortError> {
-    let mut heaps = Heaps {
-        lanes,
-        aside,
-        next: None,
-    };
+    let mut heaps = Heaps { lanes, aside };
     let mut heap = heaps.heap()?;
     while !heap.is_empty() {
-        // The next one is read while this one is looked at.
-        let (told, next) = rayon::join(|| work_off(lanes, heap, settler, tell), || heaps.heap());
+        let large = heap.bytes.len() > 2 * HEAP_BYTES;
+        let work_off = || work_off(lanes, heap, settler, tell);
+        // The next one is read while this one is looked at, unless they are very long.
+        let (told, next) = match large {
+            true => (work_off(), heaps.heap()),
+            false => rayon::join(work_off, || heaps.heap()),
+        };
         told?;
         heap = next?;
     }
@@ -148,22 +150,15 @@ impl<'l> Heap<'l> {
 struct Heaps<'l> {
     lanes: Pair<&'l Lane>,
     aside: Sorted<'l>,
-    /// The first record of the next heap, with the hash of its key.
-    next: Option<(KeyHash, Vec<u8>)>,
 }
 
 impl<'l> Heaps<'l> {
     fn heap(&mut self) -> Result<Heap<'l>, SortError> {
         let mut heap = Heap::default();
-        if let Some((key, record)) = self.next.take() {
-            heap.push(key, &record);
-        }
-        while let Some((key, record)) = self.aside.next()? {
-            let key = Shelf::key(key);
-            if heap.key != Some(key) && heap.is_full() {
-                self.next = Some((key, record.to_vec()));
-                break;
-            }
+        while let Some(key) = self.next_key()?
+            && (heap.key == Some(key) || !heap.is_full())
+            && let Some((_, record)) = self.aside.next()?
+        {
             heap.push(key, record);
             if let Some(crowd) = heap.take_crowd(self.lanes) {
                 heap.crowd = Some(self.gathered(crowd, key)?);
@@ -175,15 +170,16 @@ impl<'l> Heaps<'l> {
 
     /// A crowd with all further records under its key.
     fn gathered(&mut self, mut crowd: Crowd<'l>, of: KeyHash) -> Result<Crowd<'l>, SortError> {
-        while let Some((key, record)) = self.aside.next()? {
-            let key = Shelf::key(key);
-            if key != of {
-                self.next = Some((key, record.to_vec()));
-                break;
-            }
+        while self.next_key()? == Some(of)
+            && let Some((_, record)) = self.aside.next()?
+        {
             crowd.add(&Aside::read(record));
         }
         Ok(crowd)
+    }
+
+    fn next_key(&mut self) -> Result<Option<KeyHash>, SortError> {
+        Ok(self.aside.next_key()?.map(Shelf::key))
     }
 }
 
@@ -193,17 +189,18 @@ const LOOKED_AT: usize = 128;
 /// Looks at a heap and tells what it finds.
 fn work_off(
     lanes: Pair<&Lane>,
-    heap: Heap<'_>,
+    mut heap: Heap<'_>,
     settler: &Settler<'_>,
     tell: Tell<'_>,
 ) -> Result<(), SortError> {
-    let live = settler.live();
-    let look = |digesters: &mut Depths, group| -> Result<Option<Group>, SortError> {
-        match examine(lanes, &heap.group(group), digesters, live) {
+    let look = |depths: &mut Depths<'_>, group| -> Result<Option<Open>, SortError> {
+        match examine(lanes, &heap.group(group), depths) {
             None => Ok(None),
-            Some(Looked::Told(finding)) => tell(finding).map(|()| None),
-            Some(Looked::Whole(group)) if live => Ok(Some(group)),
-            Some(Looked::Whole(group)) => classify(group, settler.judge).map_or(Ok(()), tell).map(|()| None),
+            Some(Err(lost)) => tell(*lost).map(|()| None),
+            Some(Ok((group, records))) => match settler.open(group, &records) {
+                Ok(open) => Ok(open),
+                Err(finding) => tell(*finding).map(|()| None),
+            },
         }
     };
     let open = (0..heap.groups.len())
@@ -212,87 +209,21 @@ fn work_off(
         .with_min_len(LOOKED_AT)
         .map_init(|| Depths::of(lanes), look)
         .filter_map(Result::transpose)
-        .collect::<Result<Vec<Group>, _>>()?;
+        .collect::<Result<Vec<Open>, _>>()?;
+    let crowd = heap.crowd.take();
+    // What is looked at again is read again.
+    drop(heap);
     settler.settle(open).into_par_iter().try_for_each(tell)?;
-    let crowd = heap.crowd.and_then(|crowd| crowd.settle(settler));
+    let crowd = crowd.and_then(|crowd| crowd.settle(settler));
     crowd.map_or(Ok(()), tell)
 }
 
-/// Digesters of both sides for records that are looked at in full, and for their digests alone.
-struct Depths {
-    tree: Pair<Digester>,
-    digest: Pair<Digester>,
-}
-
-impl Depths {
-    fn of(lanes: Pair<&Lane>) -> Depths {
-        let digesters = |depth| lanes.map(|lane| lane.digester(depth));
-        Depths {
-            tree: digesters(Depth::Tree),
-            digest: digesters(Depth::Digest),
-        }
-    }
-
-    /// Has only the fields kept that differ between these records, if they are one of each side and nothing is wrong with
-    /// them; gives the records' hashes then.
-    fn narrow(
-        &mut self,
-        lanes: Pair<&Lane>,
-        records: &[Aside<'_>],
-        raws: &[Cow<'_, [u8]>],
-    ) -> Option<Pair<RecordHash>> {
-        for side in Side::BOTH {
-            self.tree[side].show(None);
-        }
-        let ([a, b], [x, y]) = (records, raws) else {
-            return None;
-        };
-        let (stable, candidate) = match (a.side, b.side) {
-            (Side::Stable, Side::Candidate) => ((a, x), (b, y)),
-            (Side::Candidate, Side::Stable) => ((b, y), (a, x)),
-            _ => return None,
-        };
-        let Pair {
-            stable: ours,
-            candidate: theirs,
-        } = &mut self.digest;
-        let seeds = differing(
-            lanes.stable.fields(stable.1, stable.0.locator, ours)?,
-            lanes.candidate.fields(candidate.1, candidate.0.locator, theirs)?,
-        );
-        self.tree.stable.show(Some(seeds.clone()));
-        self.tree.candidate.show(Some(seeds));
-        Some(self.digest.as_ref().map(|digester| digester.record()))
-    }
-}
-
-/// The path seeds of fields that are not the same in two records, from the path seeds and hashes of all their fields.
-fn differing(ours: &[(u64, u128)], theirs: &[(u64, u128)]) -> Vec<u64> {
-    // Most fields stand at the same place in both.
-    let same = |at: usize| ours.get(at) == theirs.get(at);
-    let mut apart: Vec<(u64, u128)> = (0..ours.len().max(theirs.len()))
-        .filter(|at| !same(*at))
-        .flat_map(|at| [ours.get(at), theirs.get(at)])
-        .flatten()
-        .copied()
-        .collect();
-    apart.sort_unstable();
-    let alone = apart.chunk_by(|a, b| a == b).filter(|same| same.len() == 1);
-    let mut seeds: Vec<u64> = alone.map(|field| field[0].0).collect();
-    seeds.dedup();
-    seeds
-}
-
-/// What came of looking at the records under one key.
-enum Looked {
-    /// All of them.
-    Whole(Group),
-    /// What is to be told without more ado.
-    Told(Finding),
-}
-
 /// Looks at all records under one key hash in full. What was equal by digest already is not looked at.
-fn examine(lanes: Pair<&Lane>, records: &[Aside<'_>], digesters: &mut Depths, live: bool) -> Option<Looked> {
+fn examine<'h>(
+    lanes: Pair<&Lane>,
+    records: &[Aside<'h>],
+    depths: &mut Depths<'_>,
+) -> Option<Result<(Group, Pair<Vec<Held<'h>>>), Box<Finding>>> {
     if let [a, b] = records
         && a.side != b.side
         && a.record == b.record
@@ -300,58 +231,40 @@ fn examine(lanes: Pair<&Lane>, records: &[Aside<'_>], digesters: &mut Depths, li
     {
         return None;
     }
-    let told = |lost: Box<Finding>| Some(Looked::Told(*lost));
-    let raws = records.iter().map(|record| raw(lanes, record));
-    let raws = match raws.collect::<Result<Vec<_>, _>>() {
-        Ok(raws) => raws,
-        Err(lost) => return told(lost),
-    };
-    // Fields that are the same now may not be when a live side is looked at again.
-    let hashes = match live {
-        true => None,
-        false => digesters.narrow(lanes, records, &raws),
-    };
-    let mut key = Vec::new();
-    let mut sides: Pair<Vec<Drilled>> = Pair::default();
-    for (record, raw) in records.iter().zip(&raws) {
-        let (its_key, mut drilled) = match drill(lanes, record, raw, &mut digesters.tree[record.side]) {
-            Ok(drilled) => drilled,
-            Err(lost) => return told(lost),
-        };
-        if let Some(hashes) = hashes {
-            drilled.record = hashes[record.side];
+    let mut sides: Pair<Vec<Held<'h>>> = Pair::default();
+    for record in records {
+        match held(lanes, record) {
+            Ok(held) => sides[record.side].push(held),
+            Err(lost) => return Some(Err(lost)),
         }
-        key = its_key;
-        sides[record.side].push(drilled);
     }
-    Some(Looked::Whole(Group { key, records: sides }))
+    let group = depths.group(&sides);
+    let group = group.map_err(|(side, locator)| Box::new(lost(side, locator, CHANGED)));
+    Some(group.map(|group| (group, sides)))
 }
 
-/// The bytes of a record that was put aside, read again if they were not.
-fn raw<'r>(lanes: Pair<&Lane>, record: &'r Aside<'_>) -> Result<Cow<'r, [u8]>, Box<Finding>> {
+const CHANGED: &str = "the record is not what it was a moment ago";
+
+/// A record that was put aside, its bytes read again if they were not.
+fn held<'r>(lanes: Pair<&Lane>, record: &Aside<'r>) -> Result<Held<'r>, Box<Finding>> {
+    let held = |bytes| Held {
+        bytes,
+        locator: record.locator,
+        element: record.element,
+        record: record.record,
+    };
     if !record.raw.is_empty() {
-        return Ok(Cow::Borrowed(record.raw));
+        return Ok(held(Cow::Borrowed(record.raw)));
     }
     let lane = lanes[record.side];
-    let gone = |why: &str| Box::new(lost(record, why));
+    let gone = |why: &str| Box::new(lost(record.side, record.locator, why));
     let found = lane
         .source
         .read_at(&lane.namespace, record.locator.offset, record.len as usize)
         .map_err(|e| gone(&e.to_string()))?;
     found
-        .map(Cow::Owned)
+        .map(|bytes| held(Cow::Owned(bytes)))
         .ok_or_else(|| gone("the source cannot be read at an offset"))
-}
-
-/// Looks at one record in full: its key, and what it holds.
-fn drill(
-    lanes: Pair<&Lane>,
-    record: &Aside<'_>,
-    raw: &[u8],
-    digester: &mut Digester,
-) -> Result<(Vec<u8>, Drilled), Box<Finding>> {
-    let drilled = lanes[record.side].drill(raw, record.locator, record.element, digester);
-    drilled.ok_or_else(|| Box::new(lost(record, "the record is not what it was a moment ago")))
 }
 
 /// Records of each side of a crowd that are shown.
@@ -360,7 +273,7 @@ const SHOWN: usize = 8;
 /// Very many records under one key: they are counted and summed up, and only the first are kept.
 struct Crowd<'l> {
     lanes: Pair<&'l Lane>,
-    digesters: Depths,
+    depths: Depths<'l>,
     key: Vec<u8>,
     counts: Pair<u64>,
     sums: Pair<u128>,
@@ -372,7 +285,7 @@ impl<'l> Crowd<'l> {
     fn new(lanes: Pair<&'l Lane>) -> Crowd<'l> {
         Crowd {
             lanes,
-            digesters: Depths::of(lanes),
+            depths: Depths::of(lanes),
             key: Vec::new(),
             counts: Pair::default(),
             sums: Pair::default(),
@@ -384,11 +297,12 @@ impl<'l> Crowd<'l> {
     fn add(&mut self, record: &Aside<'_>) {
         let side = record.side;
         let kept = self.first[side].len() < SHOWN;
-        let Depths { tree, digest } = &mut self.digesters;
-        let digester = if kept { tree } else { digest };
         self.counts[side] += 1;
-        let raw = raw(self.lanes, record);
-        match raw.and_then(|raw| drill(self.lanes, record, &raw, &mut digester[side])) {
+        let looked = held(self.lanes, record).and_then(|held| {
+            let one = self.depths.one(side, &held, kept);
+            one.ok_or_else(|| Box::new(lost(side, record.locator, CHANGED)))
+        });
+        match looked {
             Ok((key, drilled)) => {
                 self.key = key;
                 self.sums[side] = self.sums[side].wrapping_add(drilled.record.0);
@@ -418,50 +332,23 @@ impl<'l> Crowd<'l> {
 }
 
 /// A suspect that could not be looked at again: unknown, and so not equal.
-fn lost(record: &Aside<'_>, why: &str) -> Finding {
+fn lost(side: Side, locator: Locator, why: &str) -> Finding {
     let place = Place {
         file: String::new(),
-        offset: record.locator.in_file,
-        number: record.locator.number + 1,
+        offset: locator.in_file,
+        number: locator.number + 1,
     };
     let mut places = Pair::default();
-    places[record.side] = Some(place);
+    places[side] = Some(place);
     Finding {
-        key: record.locator.offset.to_be_bytes().to_vec(),
+        key: locator.offset.to_be_bytes().to_vec(),
         keyed: false,
         class: Class::Changed,
         state: State::Unknown,
         fields: Vec::new(),
         places,
         detail: Some(format!(
-            "{}: a differing record could not be read again: {why}",
-            record.side
+            "{side}: a differing record could not be read again: {why}"
         )),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::collections::{BTreeMap, BTreeSet};
-
-    proptest! {
-        #[test]
-        fn fields_differ_wherever_they_stand(
-            ours in prop::collection::btree_map(0..8u64, 0..3u128, 0..8),
-            theirs in prop::collection::btree_map(0..8u64, 0..3u128, 0..8),
-            turn in 0..8usize,
-        ) {
-            let list = |fields: &BTreeMap<u64, u128>| fields.iter().map(|(s, h)| (*s, *h)).collect::<Vec<_>>();
-            let (a, mut b) = (list(&ours), list(&theirs));
-            if !b.is_empty() {
-                let turn = turn % b.len();
-                b.rotate_left(turn);
-            }
-            let seeds: BTreeSet<u64> = ours.keys().chain(theirs.keys()).copied().collect();
-            let expected: Vec<u64> = seeds.into_iter().filter(|s| ours.get(s) != theirs.get(s)).collect();
-            prop_assert_eq!(differing(&a, &b), expected);
-        }
     }
 }

@@ -4,6 +4,7 @@
 //! equal was transient; one that kept changing is racing. Files do not move, and are not read again.
 
 use super::ages::explain;
+use super::held::{Depths, Held};
 use super::lane::Lane;
 use super::lookup::{Found, look_up};
 use super::pass::Monitor;
@@ -11,6 +12,7 @@ use crate::diff::{Drilled, Finding, Group, Judge, classify};
 use crate::digest::RecordHash;
 use crate::report::State;
 use crate::{Pair, Side};
+use rustc_hash::FxHashMap;
 use std::time::{Duration, Instant};
 
 /// How long and how often to look again.
@@ -37,10 +39,10 @@ pub(super) struct Settler<'a> {
 }
 
 /// A key that is not decided yet.
-struct Open {
+pub(super) struct Open {
     key: Vec<u8>,
     /// The records of sides that are files.
-    still: Pair<Vec<Drilled>>,
+    still: Pair<Vec<Held<'static>>>,
     hashes: Pair<Vec<RecordHash>>,
     last: Finding,
 }
@@ -59,39 +61,37 @@ impl Settler<'_> {
         live.stable || live.candidate
     }
 
-    /// Settles suspects; what is equal by now comes out as transient.
-    pub fn settle(&self, groups: Vec<Group>) -> Vec<Finding> {
-        let mut settled = Vec::new();
-        let mut open = Vec::new();
-        for group in groups {
-            let Group { key, records } = group;
-            let hashes = hashes(&records);
-            let still = Pair::from_fn(|side| match self.lanes[side].source.live() {
-                Some(_) => Vec::new(),
-                None => records[side].clone(),
-            });
-            let Some(last) = classify(
-                Group {
-                    key: key.clone(),
-                    records,
-                },
-                self.judge,
-            ) else {
-                continue;
-            };
-            match last.keyed {
-                true => open.push(Open {
-                    key,
-                    still,
-                    hashes,
-                    last,
-                }),
-                false => settled.push(unsettled(
-                    last,
-                    "a record without a key cannot be looked at again",
-                )),
-            }
+    /// What is to be looked at again of the records under a key, if they differ.
+    ///
+    /// # Errors
+    /// A finding for which nothing is.
+    pub fn open(&self, group: Group, records: &Pair<Vec<Held<'_>>>) -> Result<Option<Open>, Box<Finding>> {
+        let (key, hashes) = (group.key.clone(), hashes(&group.records));
+        let Some(last) = classify(group, self.judge) else {
+            return Ok(None);
+        };
+        if !self.live() {
+            return Err(Box::new(last));
         }
+        if !last.keyed {
+            let why = "a record without a key cannot be looked at again";
+            return Err(Box::new(unsettled(last, why)));
+        }
+        let still = Pair::from_fn(|side| match self.lanes[side].source.live() {
+            Some(_) => Vec::new(),
+            None => records[side].iter().map(Held::to_owned).collect(),
+        });
+        Ok(Some(Open {
+            key,
+            still,
+            hashes,
+            last,
+        }))
+    }
+
+    /// Settles suspects; what is equal by now comes out as transient.
+    pub fn settle(&self, mut open: Vec<Open>) -> Vec<Finding> {
+        let mut settled = Vec::new();
         let mut since = self.since;
         let mut looks = 0;
         while looks < self.patience.attempts && !open.is_empty() && self.waited(looks, since) {
@@ -138,28 +138,33 @@ impl Settler<'_> {
             stable: read(Side::Stable),
             candidate: read(Side::Candidate),
         };
-        let mut again = read(Side::Stable);
+        let again = read(Side::Stable).into_iter();
+        let mut again: FxHashMap<Vec<u8>, Vec<RecordHash>> = again
+            .filter_map(|(key, records)| Some((key, sorted(records.ok()?.iter().map(|held| held.record)))))
+            .collect();
+        let mut depths = Depths::of(self.lanes);
         let mut rest = Vec::new();
         for mut open in open {
             let records = Pair::try_from_fn(|side| match self.lanes[side].source.live() {
                 Some(_) => first[side].remove(&open.key).unwrap_or(Ok(Vec::new())),
                 None => Ok(open.still[side].clone()),
             });
-            let records = match records {
-                Ok(records) => records,
+            let group = records.and_then(|records| {
+                let gone = |(side, _)| format!("{side}: the record is not what it was a moment ago");
+                depths.group(&records).map_err(gone)
+            });
+            let mut group = match group {
+                Ok(group) => group,
                 Err(why) => {
                     settled.push(unsettled(open.last, &why));
                     continue;
                 }
             };
+            group.key.clone_from(&open.key);
+            let now = hashes(&group.records);
             let moved = self.lanes.stable.source.live().is_some()
-                && match again.remove(&open.key).unwrap_or(Ok(Vec::new())) {
-                    Ok(again) => sorted(&again) != sorted(&records.stable),
-                    Err(_) => true,
-                };
-            let now = hashes(&records);
-            let key = open.key.clone();
-            match classify(Group { key, records }, self.judge) {
+                && again.remove(&open.key) != Some(now.stable.clone());
+            match classify(group, self.judge) {
                 _ if moved => rest.push(Open { hashes: now, ..open }),
                 None => settled.push(with_state(open.last, State::Transient)),
                 Some(finding) if now == open.hashes => settled.push(finding),
@@ -174,11 +179,13 @@ impl Settler<'_> {
 }
 
 fn hashes(records: &Pair<Vec<Drilled>>) -> Pair<Vec<RecordHash>> {
-    records.as_ref().map(|records| sorted(records))
+    records
+        .as_ref()
+        .map(|records| sorted(records.iter().map(|record| record.record)))
 }
 
-fn sorted(records: &[Drilled]) -> Vec<RecordHash> {
-    let mut hashes: Vec<RecordHash> = records.iter().map(|record| record.record).collect();
+fn sorted(hashes: impl Iterator<Item = RecordHash>) -> Vec<RecordHash> {
+    let mut hashes: Vec<RecordHash> = hashes.collect();
     hashes.sort_unstable_by_key(|hash| hash.0);
     hashes
 }

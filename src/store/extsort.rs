@@ -16,6 +16,9 @@ pub type Order = fn(&[u8], &[u8]) -> Ordering;
 const MAX_RUNS: usize = 64;
 const RUN_BUFFER: usize = 1 << 16;
 
+/// Entries with equal keys are ordered by so many bytes of their payloads; the rest is read when an entry's turn comes.
+const COMPARED: usize = 1 << 16;
+
 /// Takes entries of key and payload in any order.
 #[derive(Debug)]
 pub struct Sorter<'b> {
@@ -77,7 +80,8 @@ impl<'b> Sorter<'b> {
         self.len == 0
     }
 
-    /// Takes an entry. Entries with equal keys are ordered by payload, so the result does not depend on arrival.
+    /// Takes an entry. Entries with equal keys are ordered by the first 64 KiB of their payloads, so that the result does not
+    /// depend on arrival.
     pub fn push(&mut self, key: &[u8], payload: &[u8]) -> Result<(), SortError> {
         if !self.arena.is_empty()
             && self.arena.len() + self.entries.len() * 16 + key.len() + payload.len() > self.memory
@@ -92,6 +96,11 @@ impl<'b> Sorter<'b> {
         self.arena.extend_from_slice(key);
         self.arena.extend_from_slice(payload);
         self.len += 1;
+        if payload.len() > self.memory / 8 {
+            // Not worth the memory until the next ones come.
+            self.spill()?;
+            self.arena = Vec::new();
+        }
         Ok(())
     }
 
@@ -135,25 +144,38 @@ impl<'b> Sorter<'b> {
         }
     }
 
-    /// Ends the input and reads the entries back in order.
-    pub fn finish(mut self) -> Sorted<'b> {
+    /// Ends the input and reads the entries back in order: from memory, or from files where some of them are there already.
+    pub fn finish(mut self) -> Result<Sorted<'b>, SortError> {
         use rayon::slice::ParallelSliceMut;
-        let by = by(self.order, &self.arena);
-        self.entries.par_sort_unstable_by(by);
-        Sorted::new(
+        if self.runs.is_empty() {
+            let by = by(self.order, &self.arena);
+            self.entries.par_sort_unstable_by(by);
+        } else if !self.entries.is_empty() {
+            self.spill()?;
+            self.arena = Vec::new();
+        }
+        Ok(Sorted::new(
             self.runs,
             self.arena,
             self.entries,
             self.order,
             self.dir,
             self.claim,
-        )
+        ))
     }
+}
+
+/// The part of a payload by which entries are ordered.
+fn compared(payload: &[u8]) -> &[u8] {
+    &payload[..payload.len().min(COMPARED)]
 }
 
 /// How entries of `arena` compare: by key, then by payload.
 fn by(order: Order, arena: &[u8]) -> impl Fn(&Entry, &Entry) -> Ordering {
-    move |a, b| order(a.key(arena), b.key(arena)).then_with(|| a.payload(arena).cmp(b.payload(arena)))
+    move |a, b| {
+        order(a.key(arena), b.key(arena))
+            .then_with(|| compared(a.payload(arena)).cmp(compared(b.payload(arena))))
+    }
 }
 
 fn write_run(dir: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<Run> {
@@ -190,6 +212,8 @@ enum Cursor {
         reader: BufReader<File>,
         key: Vec<u8>,
         payload: Vec<u8>,
+        /// Bytes of the payload that are still to be read.
+        rest: usize,
     },
     Memory {
         arena: Vec<u8>,
@@ -201,7 +225,14 @@ enum Cursor {
 impl Cursor {
     fn advance(&mut self) -> io::Result<bool> {
         match self {
-            Cursor::File { reader, key, payload } => {
+            Cursor::File {
+                reader,
+                key,
+                payload,
+                rest,
+            } => {
+                payload.clear();
+                payload.shrink_to(COMPARED);
                 let mut head = [0u8; 8];
                 match reader.read(&mut head[..1])? {
                     0 => return Ok(false),
@@ -210,7 +241,9 @@ impl Cursor {
                 let len = |b: &[u8]| u32::from_le_bytes(b.try_into().expect("four bytes")) as usize;
                 key.resize(len(&head[..4]), 0);
                 reader.read_exact(key)?;
-                payload.resize(len(&head[4..]), 0);
+                let whole = len(&head[4..]);
+                payload.resize(whole.min(COMPARED), 0);
+                *rest = whole - payload.len();
                 reader.read_exact(payload)?;
                 Ok(true)
             }
@@ -221,6 +254,23 @@ impl Cursor {
         }
     }
 
+    /// Reads all of the current entry.
+    fn complete(&mut self) -> io::Result<()> {
+        if let Cursor::File {
+            reader,
+            payload,
+            rest,
+            ..
+        } = self
+        {
+            let read = payload.len();
+            payload.resize(read + std::mem::take(rest), 0);
+            reader.read_exact(&mut payload[read..])?;
+        }
+        Ok(())
+    }
+
+    /// The current entry, as far as it is read.
     fn current(&self) -> (&[u8], &[u8]) {
         match self {
             Cursor::File { key, payload, .. } => (key, payload),
@@ -245,6 +295,7 @@ impl<'b> Sorted<'b> {
             reader: BufReader::with_capacity(RUN_BUFFER, run.file),
             key: Vec::new(),
             payload: Vec::new(),
+            rest: 0,
         };
         let mut cursors: Vec<Cursor> = runs.into_iter().map(file).collect();
         cursors.push(Cursor::Memory {
@@ -275,7 +326,22 @@ impl<'b> Sorted<'b> {
         self.next_entry().map_err(|source| SortError::Io { dir, source })
     }
 
+    /// The key of the next entry, which is not taken.
+    pub fn next_key(&mut self) -> Result<Option<&[u8]>, SortError> {
+        let dir = self.dir.clone();
+        let first = self.first().map_err(|source| SortError::Io { dir, source })?;
+        Ok(first.map(|first| self.cursors[first].current().0))
+    }
+
     fn next_entry(&mut self) -> io::Result<Option<(&[u8], &[u8])>> {
+        self.last = self.first()?;
+        let Some(first) = self.last else { return Ok(None) };
+        self.cursors[first].complete()?;
+        Ok(Some(self.cursors[first].current()))
+    }
+
+    /// The cursor that has the next entry; the last one that was taken is let go of.
+    fn first(&mut self) -> io::Result<Option<usize>> {
         if !self.started {
             self.started = true;
             for i in 0..self.cursors.len() {
@@ -295,15 +361,14 @@ impl<'b> Sorted<'b> {
                 self.heap.insert(at, last);
             }
         }
-        self.last = self.heap.first().copied();
-        Ok(self.last.map(|i| self.cursors[i].current()))
+        Ok(self.heap.first().copied())
     }
 }
 
 fn compare(cursors: &[Cursor], order: Order, a: usize, b: usize) -> Ordering {
     let ((key_a, payload_a), (key_b, payload_b)) = (cursors[a].current(), cursors[b].current());
     order(key_a, key_b)
-        .then_with(|| payload_a.cmp(payload_b))
+        .then_with(|| compared(payload_a).cmp(compared(payload_b)))
         .then(a.cmp(&b))
 }
 
@@ -323,7 +388,7 @@ mod tests {
         }
         let mut wanted: Vec<_> = (0..20_000).map(entry).collect();
         wanted.sort();
-        let mut sorted = sorter.finish();
+        let mut sorted = sorter.finish().unwrap();
         for (key, payload) in wanted {
             assert_eq!(sorted.next().unwrap(), Some((&key[..], &payload[..])));
         }
@@ -332,6 +397,34 @@ mod tests {
         drop(sorted);
         assert_eq!(budget.used(), 0);
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn long_payloads_are_read_in_their_turn() {
+        let dir = tempfile::tempdir().unwrap();
+        let budget = SortBudget::new(u64::MAX);
+        let mut sorter = Sorter::new(dir.path(), |a, b| a.cmp(b), 1 << 20, &budget);
+        let payload = |i: u8| vec![i; 3 * COMPARED + usize::from(i)];
+        for i in (0..40).rev() {
+            sorter.push(&[i / 2], &payload(i)).unwrap();
+        }
+        let mut sorted = sorter.finish().unwrap();
+        assert!(sorted.cursors.len() > 2);
+        for i in 0..40 {
+            assert_eq!(sorted.next().unwrap(), Some((&[i / 2][..], &payload(i)[..])));
+            let held = |cursor: &Cursor| cursor.current().1.len();
+            let held: usize = sorted
+                .heap
+                .iter()
+                .skip(1)
+                .map(|&at| held(&sorted.cursors[at]))
+                .sum();
+            assert!(
+                held <= sorted.cursors.len() * COMPARED,
+                "those behind wait with little in memory"
+            );
+        }
+        assert!(sorted.next().unwrap().is_none());
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod cluster;
 mod demo;
 mod explain;
 mod keyspaces;
+mod large;
 mod manners;
 mod member;
 mod orders;
