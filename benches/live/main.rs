@@ -21,9 +21,11 @@ mod support;
 
 use drain::Drain;
 use measure::{number, run};
+use mongodb::bson::doc;
 use std::process::Command;
 use std::time::Duration;
 use stores::{Store, audit};
+use support::member::{Member, Snapshots, Topology};
 
 /// The most records for FerretDB.
 const FERRETDB: u64 = 20_000;
@@ -57,6 +59,7 @@ fn main() {
     guest::figures(&both, &drains, Duration::from_secs(wanted.seconds));
     drop(both);
     memory(&wanted);
+    large();
     start(&wanted);
 }
 
@@ -127,6 +130,36 @@ fn memory(wanted: &Wanted) {
                 cost.wall
             );
         }
+    }
+    println!();
+}
+
+/// The same for documents of many megabytes, in two stand-ins for MongoDB, which are a part of this process.
+fn large() {
+    const DOCUMENTS: i32 = 12;
+    println!(
+        "{DOCUMENTS} documents a side:\n\n| MiB each | of them changed | peak MB | wall s |\n|---|---|---|---|"
+    );
+    for (mib, changed) in [(1, 0), (4, 0), (12, 0), (12, 3), (15, 0)] {
+        let document = |id: i32, total: i32| {
+            let text = "x".repeat(mib << 20);
+            doc! { "_id": id, "text": text, "total": total }
+        };
+        let sides = [0, changed].map(|changed| {
+            let side = Member::start(Topology::ReplicaSet, Snapshots::Pinned);
+            let documents = (0..DOCUMENTS).map(|id| document(id, i32::from(id < changed)));
+            side.change(|content| content.put("figures.t", documents));
+            side
+        });
+        let [stable, candidate] = sides.each_ref().map(|side| side.uri("figures"));
+        let config = format!(
+            "[stable]\nlocation = \"{stable}\"\n[candidate]\nlocation = \"{candidate}\"\n[settle]\ndelay_seconds = 0.0\n\
+             [[compare]]\nname = \"t\"\nstable = \"figures.t\"\ncandidate = \"figures.t\"\n"
+        );
+        let mut audit = stores::Audit::begin(&config, &["--strategy", "merge"]);
+        let cost = run(audit.command());
+        assert_eq!(cost.code, if changed > 0 { 10 } else { 0 });
+        println!("| {mib} | {changed} | {:.0} | {:.1} |", cost.rss / 1e6, cost.wall);
     }
     println!();
 }

@@ -16,12 +16,6 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio::task::JoinHandle;
 
-/// Bytes of a range, about: small enough for a few of them to be held at once, large enough to be worth a query.
-const RANGE_BYTES: u64 = 4 << 20;
-
-/// Ranges of one namespace, at most.
-const MOST_RANGES: u64 = 4096;
-
 /// How a live store is reached and read.
 #[derive(Clone, Debug)]
 pub struct LiveOptions {
@@ -85,9 +79,8 @@ impl Readings {
     ) -> Result<Arc<Reading>, SourceError> {
         let cell = self.cell(namespace);
         let find_out = async || {
-            let wanted = (namespace.stored_bytes / RANGE_BYTES).clamp(self.at_once as u64, MOST_RANGES);
-            let (store, governor, name) = (&self.store, &self.governor, &namespace.name);
-            let reading = Reading::new(&self.location, store, governor, name, wanted as usize, ranges);
+            let (store, governor) = (&self.store, &self.governor);
+            let reading = Reading::new(&self.location, store, governor, namespace, self.at_once, ranges);
             Ok(Ok(Arc::new(reading.await?)))
         };
         cell.get_or_try_init(find_out).await?.clone()

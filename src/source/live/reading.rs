@@ -6,9 +6,24 @@ use super::door::{Store, table};
 use super::mongo::{MongoProbe, MongoStore};
 use super::pages::PageSender;
 use super::{Governor, KeyPart, Page, Permit, Range, SnapshotUse};
-use crate::source::{Failure, SourceError};
+use crate::source::{Failure, Namespace, SourceError};
 use std::sync::{Arc, OnceLock};
 use tokio::sync::Mutex;
+
+/// Bytes of a range, about: small enough for a few of them to be held at once, large enough to be worth a query.
+const RANGE_BYTES: u64 = 4 << 20;
+
+/// The fewest records of a range, about: each range costs up to two look-ups of its bounds.
+const FEWEST: u64 = 8;
+
+/// Ranges of one namespace, at most.
+const MOST_RANGES: u64 = 4096;
+
+/// Into how many ranges so many bytes are cut, in records of about this length, if `at_once` are read at the same time.
+fn wanted(bytes: u64, record: u64, at_once: usize) -> usize {
+    let range = RANGE_BYTES.max(record.saturating_mul(FEWEST));
+    (bytes / range).max(at_once as u64).min(MOST_RANGES) as usize
+}
 
 /// How one namespace is read.
 #[derive(Debug)]
@@ -29,33 +44,39 @@ pub struct Reading {
 }
 
 impl Reading {
-    /// Looks at what the server does with a namespace. Into about `wanted` ranges it is cut when they are asked for, unless
-    /// it was cut before.
+    /// Looks at what the server does with a namespace. It is cut when its ranges are asked for, unless it was cut before: into
+    /// `at_once` of them at least, if it holds so many records.
     pub(super) async fn new(
         location: &str,
         store: &Arc<Store>,
         governor: &Governor,
-        namespace: &str,
-        wanted: usize,
+        namespace: &Namespace,
+        at_once: usize,
         before: Option<Vec<Range>>,
     ) -> Result<Reading, SourceError> {
-        let (probe, known) = match &**store {
-            Store::Mongo(mongo, _) => {
-                let probe = mongo.probe(namespace).await?;
-                // Ranges that are filters may each cost the server a scan of its own.
+        let name = &namespace.name;
+        let probe = match &**store {
+            Store::Mongo(mongo, _) => Some(mongo.probe(name).await?),
+            Store::Cql(..) => None,
+        };
+        let record = probe.as_ref().and_then(|probe| probe.average_bytes);
+        let wanted = wanted(namespace.stored_bytes, record.unwrap_or_default(), at_once);
+        let known = match (&**store, &probe) {
+            // Ranges that are filters may each cost the server a scan of its own.
+            (_, Some(probe)) => {
                 let whole = probe.min_max != Some(true) || wanted <= 1;
-                (Some(probe), whole.then(|| vec![Range::default()]))
+                whole.then(|| vec![Range::default()])
             }
-            Store::Cql(cql, tables) => match before {
-                Some(_) => (None, None),
-                None => (None, Some(cql.ranges(table(tables, namespace), wanted).await?)),
-            },
+            (Store::Cql(cql, tables), None) if before.is_none() => {
+                Some(cql.ranges(table(tables, name), wanted).await?)
+            }
+            _ => None,
         };
         Ok(Reading {
             location: location.to_owned(),
             store: store.clone(),
             governor: governor.clone(),
-            namespace: namespace.to_owned(),
+            namespace: name.clone(),
             probe,
             wanted,
             ranges: before.or(known).map_or_else(OnceLock::new, OnceLock::from),
@@ -205,4 +226,19 @@ pub(super) async fn leave(
         advice: held.advice.to_owned(),
         failure: Failure::Refused,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_worth_a_query_and_many_enough_to_be_read_at_once() {
+        assert_eq!(wanted(0, 0, 4), 4);
+        assert_eq!(wanted(400 << 20, 300, 4), 100);
+        assert_eq!(wanted(400 << 20, 10 << 20, 4), 5);
+        assert_eq!(wanted(u64::MAX, 300, 4), 4096);
+        assert_eq!(wanted(100, u64::MAX, 1), 1);
+        assert_eq!(wanted(100, 300, 100_000), 4096);
+    }
 }

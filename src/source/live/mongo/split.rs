@@ -20,8 +20,6 @@ use mongodb::options::{Hint, ReadConcern};
 
 /// Sampled `_id`s per range: the spread of the ranges' sizes falls with its root.
 const SAMPLES_PER_RANGE: usize = 20;
-/// The fewest records of a range, about: each costs up to two look-ups of its bounds.
-const FEWEST: usize = 8;
 /// How many `_id`s filters are tried on before they are believed.
 const TRIED: usize = 200;
 
@@ -48,8 +46,6 @@ impl MongoStore {
             Some(ids) => ids,
             None => self.patiently(|| self.walk(&coll, &action, size, probe)).await?,
         };
-        // Where there are fewer records than samples, these are about all of them.
-        let wanted = wanted.min(ids.len() / FEWEST).max(1);
         let filters = probe.min_max != Some(true);
         let ranges = tile(&choose(&ids, wanted, filters)).map_err(|p| self.unusable(&action, p))?;
         if filters && !self.tried(&coll, &action, &ranges, &ids, probe).await? {
