@@ -1,7 +1,7 @@
 //! What one run of a program costs: wall time, processor time, peak resident memory. Linux's `/proc` says it.
 
 use std::fs::read_to_string;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Ticks of `/proc/self/stat` per second: `USER_HZ`, 100 on every Linux.
@@ -29,20 +29,25 @@ pub fn run(command: &mut Command) -> Cost {
         .stderr(Stdio::inherit())
         .spawn()
         .expect("the program starts");
-    let status = format!("/proc/{}/status", child.id());
-    let mut rss = 0.0f64;
-    let code = loop {
-        if let Some(done) = child.try_wait().expect("a child can be waited for") {
-            break done.code().unwrap_or(-1);
-        }
-        rss = rss.max(peak(&status).unwrap_or(0.0));
-        std::thread::sleep(Duration::from_millis(2));
-    };
+    let (done, rss) = watch(&mut child);
     Cost {
         wall: start.elapsed().as_secs_f64(),
         cpu: (children() - before) / TICKS,
         rss,
-        code,
+        code: done.code().unwrap_or(-1),
+    }
+}
+
+/// Waits for a child to end; also gives its peak resident memory, in bytes.
+pub fn watch(child: &mut Child) -> (ExitStatus, f64) {
+    let status = format!("/proc/{}/status", child.id());
+    let mut rss = 0.0f64;
+    loop {
+        if let Some(done) = child.try_wait().expect("a child can be waited for") {
+            return (done, rss);
+        }
+        rss = rss.max(peak(&status).unwrap_or(0.0));
+        std::thread::sleep(Duration::from_millis(2));
     }
 }
 

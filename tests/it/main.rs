@@ -11,6 +11,10 @@ mod files;
 mod fuzz;
 mod hostile;
 mod mapping;
+#[cfg(target_os = "linux")]
+#[path = "../../benches/figures/measure.rs"]
+#[expect(dead_code, reason = "the figures use more of it than the tests do")]
+mod measure;
 mod namespaces;
 mod orders;
 mod regressions;

@@ -320,6 +320,7 @@ fn the_spill_limit_holds_for_the_first_pass() {
 #[cfg(target_os = "linux")]
 mod memory {
     use super::*;
+    use crate::measure::watch;
     use crate::support::command;
     use std::process::Stdio;
 
@@ -329,16 +330,7 @@ mod memory {
         run.arg("diff").args([stable, candidate]);
         run.args(["--strategy", strategy, "--threads", "2", "--samples", "1"]);
         let mut child = run.stdout(Stdio::null()).spawn().unwrap();
-        let status = format!("/proc/{}/status", child.id());
-        let mut peak = 0;
-        while child.try_wait().unwrap().is_none() {
-            let text = std::fs::read_to_string(&status).unwrap_or_default();
-            let line = text.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-            let kib = line.and_then(|l| l.trim().trim_end_matches(" kB").parse::<u64>().ok());
-            peak = peak.max(kib.unwrap_or(0) / 1024);
-            std::thread::sleep(std::time::Duration::from_millis(2));
-        }
-        peak
+        (watch(&mut child).1 / f64::from(1 << 20)) as u64
     }
 
     /// Four times as many records, and one side three quarters ahead of the other: memory stays where it was.

@@ -5,6 +5,10 @@ mod audits;
 mod cql_source;
 mod doctor;
 mod faults;
+#[cfg(target_os = "linux")]
+#[path = "../../benches/figures/measure.rs"]
+#[expect(dead_code, reason = "the figures use more of it than the tests do")]
+mod measure;
 mod mongo_source;
 mod mongo_tls;
 mod smoke;

@@ -3,11 +3,11 @@
 
 use super::tables::side;
 use super::{Ran, command};
+use crate::measure::watch;
 use crate::support::member::{Member, Snapshots, Topology};
 use crate::support::{self, block_on};
 use mongodb::bson::{Document, doc};
 use std::process::Stdio;
-use std::time::Duration;
 
 /// The most that an audit may take, in MiB; that of small records takes about 35 as it is built for tests.
 const MOST: u64 = 130;
@@ -21,15 +21,7 @@ fn audit(config: &str, strategy: &str) -> (Ran, u64) {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    while child.try_wait().unwrap().is_none() {
-        let text = std::fs::read_to_string(&status).unwrap_or_default();
-        let line = text.lines().find_map(|l| l.strip_prefix("VmHWM:"));
-        let kib = line.and_then(|l| l.trim().trim_end_matches(" kB").parse::<u64>().ok());
-        peak = peak.max(kib.unwrap_or(0) / 1024);
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    let peak = (watch(&mut child).1 / f64::from(1 << 20)) as u64;
     (Ran::of(&child.wait_with_output().unwrap(), dir), peak)
 }
 
