@@ -117,7 +117,7 @@ impl<'b> Sorter<'b> {
             }
             Ok(())
         });
-        self.runs.push(run.map_err(|e| self.io(e))?);
+        self.runs.push(run.map_err(|source| failed(&self.dir, source))?);
         self.arena.clear();
         self.entries.clear();
         if self.runs.len() == MAX_RUNS {
@@ -127,21 +127,15 @@ impl<'b> Sorter<'b> {
             let claim = self.claim.beside();
             let mut merged = Sorted::new(runs, Vec::new(), Vec::new(), self.order, dir.clone(), claim);
             let run = write_run(&dir, |out| {
-                while let Some((key, payload)) = merged.next_entry()? {
+                while let Some(first) = merged.take()? {
+                    let (key, payload) = merged.cursors[first].current();
                     write_entry(out, key, payload)?;
                 }
                 Ok(())
             });
-            self.runs.push(run.map_err(|e| self.io(e))?);
+            self.runs.push(run.map_err(|source| failed(&self.dir, source))?);
         }
         Ok(())
-    }
-
-    fn io(&self, source: io::Error) -> SortError {
-        SortError::Io {
-            dir: self.dir.clone(),
-            source,
-        }
     }
 
     /// Ends the input and reads the entries back in order: from memory, or from files where some of them are there already.
@@ -162,6 +156,14 @@ impl<'b> Sorter<'b> {
             self.dir,
             self.claim,
         ))
+    }
+}
+
+/// The error of a file in `dir`.
+fn failed(dir: &Path, source: io::Error) -> SortError {
+    SortError::Io {
+        dir: dir.to_owned(),
+        source,
     }
 }
 
@@ -322,22 +324,23 @@ impl<'b> Sorted<'b> {
         reason = "a lending iterator cannot implement Iterator"
     )]
     pub fn next(&mut self) -> Result<Option<(&[u8], &[u8])>, SortError> {
-        let dir = self.dir.clone();
-        self.next_entry().map_err(|source| SortError::Io { dir, source })
+        let taken = self.take().map_err(|source| failed(&self.dir, source))?;
+        Ok(taken.map(|first| self.cursors[first].current()))
     }
 
     /// The key of the next entry, which is not taken.
     pub fn next_key(&mut self) -> Result<Option<&[u8]>, SortError> {
-        let dir = self.dir.clone();
-        let first = self.first().map_err(|source| SortError::Io { dir, source })?;
+        let first = self.first().map_err(|source| failed(&self.dir, source))?;
         Ok(first.map(|first| self.cursors[first].current().0))
     }
 
-    fn next_entry(&mut self) -> io::Result<Option<(&[u8], &[u8])>> {
+    /// Takes the next entry: it is the current one of this cursor.
+    fn take(&mut self) -> io::Result<Option<usize>> {
         self.last = self.first()?;
-        let Some(first) = self.last else { return Ok(None) };
-        self.cursors[first].complete()?;
-        Ok(Some(self.cursors[first].current()))
+        if let Some(first) = self.last {
+            self.cursors[first].complete()?;
+        }
+        Ok(self.last)
     }
 
     /// The cursor that has the next entry; the last one that was taken is let go of.
