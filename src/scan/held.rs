@@ -7,6 +7,9 @@ use crate::mapping::{Depth, Digester};
 use crate::{Pair, Side};
 use std::borrow::Cow;
 
+/// What there is to say of a record that is not found in its bytes any more.
+pub(super) const CHANGED: &str = "the record is not what it was a moment ago";
+
 /// A raw record, and which of the records that it holds is meant.
 #[derive(Clone, Debug)]
 pub(super) struct Held<'a> {

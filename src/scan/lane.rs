@@ -135,40 +135,28 @@ impl Lane {
         element: u64,
         digester: &mut Digester,
     ) -> Option<(Vec<u8>, Drilled)> {
+        let raw = self.raw(bytes)?;
         let mut found = None;
-        self.each_drilled(bytes, locator, digester, &mut |its_element, key, drilled| {
-            if its_element == element && found.is_none() {
-                found = Some((key.to_vec(), drilled));
-            }
-        });
-        found
-    }
-
-    /// Calls `visit` for each record that a raw record holds: which element it is, its key, and what it holds.
-    pub(super) fn each_drilled(
-        &self,
-        bytes: &[u8],
-        locator: Locator,
-        digester: &mut Digester,
-        visit: &mut dyn FnMut(u64, &[u8], Drilled),
-    ) {
-        let Some(raw) = self.raw(bytes) else { return };
-        let part = self.namespace.parts.get(locator.part as usize);
-        let place = Place {
-            file: part.map_or(&*self.namespace.name, |p| p.file()).to_owned(),
-            offset: locator.in_file,
-            number: locator.number + 1,
-        };
         self.projection.project(raw, locator.offset, digester, &mut |d| {
+            if d.element() != element || found.is_some() {
+                return;
+            }
+            let part = self.namespace.parts.get(locator.part as usize);
+            let place = Place {
+                file: part.map_or(&*self.namespace.name, |p| p.file()).to_owned(),
+                offset: locator.in_file,
+                number: locator.number + 1,
+            };
             let drilled = Drilled {
                 fields: d.take_captured(),
                 record: d.record(),
                 keyed: d.keyed(),
                 problem: d.problem().cloned(),
-                place: place.clone(),
+                place,
             };
-            visit(d.element(), d.key(), drilled);
+            found = Some((d.key().to_vec(), drilled));
         });
+        found
     }
 
     /// Path seed and hash of every field of the one record that a raw record holds; none if something is wrong with it.

@@ -2,7 +2,7 @@
 
 use super::aside::{Aside, Batch, Met, Shelf};
 use super::compare::Means;
-use super::held::{Depths, Held};
+use super::held::{CHANGED, Depths, Held};
 use super::lane::{Lane, Locator};
 use super::pass::read_again;
 use super::settle::{Open, Settler, unsettled};
@@ -242,8 +242,6 @@ fn examine<'h>(
     let group = group.map_err(|(side, locator)| Box::new(lost(side, locator, CHANGED)));
     Some(group.map(|group| (group, sides)))
 }
-
-const CHANGED: &str = "the record is not what it was a moment ago";
 
 /// A record that was put aside, its bytes read again if they were not.
 fn held<'r>(lanes: Pair<&Lane>, record: &Aside<'r>) -> Result<Held<'r>, Box<Finding>> {

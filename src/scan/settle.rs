@@ -4,7 +4,7 @@
 //! equal was transient; one that kept changing is racing. Files do not move, and are not read again.
 
 use super::ages::explain;
-use super::held::{Depths, Held};
+use super::held::{CHANGED, Depths, Held};
 use super::lane::Lane;
 use super::lookup::{Found, look_up};
 use super::pass::Monitor;
@@ -150,7 +150,7 @@ impl Settler<'_> {
                 None => Ok(open.still[side].clone()),
             });
             let group = records.and_then(|records| {
-                let gone = |(side, _)| format!("{side}: the record is not what it was a moment ago");
+                let gone = |(side, _)| format!("{side}: {CHANGED}");
                 depths.group(&records).map_err(gone)
             });
             let mut group = match group {
