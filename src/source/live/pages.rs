@@ -205,6 +205,11 @@ mod tests {
     use tokio::runtime::Builder;
     use tokio::task::yield_now;
 
+    /// On one thread, so that whoever yields lets all others go on.
+    fn run(test: impl Future<Output = ()>) {
+        Builder::new_current_thread().build().unwrap().block_on(test);
+    }
+
     fn page(bytes: usize) -> Page {
         Page {
             data: vec![0; bytes],
@@ -230,8 +235,7 @@ mod tests {
 
     #[test]
     fn so_much_is_read_ahead_and_the_awaited_range_goes_on() {
-        let runtime = Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
+        run(async {
             let room = Room::new(100);
             let mut ranges: Vec<PageReceiver> = Vec::new();
             for _ in 0..3 {
@@ -258,8 +262,7 @@ mod tests {
 
     #[test]
     fn pages_that_no_room_holds_come_when_they_are_waited_for() {
-        let runtime = Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
+        run(async {
             let room = Room::new(100);
             let [(one, mut first), (other, mut second)] = [room.range(), room.range()];
             tokio::spawn(hand_on(one, vec![300; 3]));
@@ -279,8 +282,7 @@ mod tests {
 
     #[test]
     fn what_nobody_takes_takes_no_room() {
-        let runtime = Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
+        run(async {
             let room = Room::new(100);
             let (sender, mut receiver) = room.range();
             let (asked, got) = tokio::join!(

@@ -55,22 +55,23 @@ impl Reading {
         before: Option<Vec<Range>>,
     ) -> Result<Reading, SourceError> {
         let name = &namespace.name;
-        let probe = match &**store {
-            Store::Mongo(mongo, _) => Some(mongo.probe(name).await?),
-            Store::Cql(..) => None,
-        };
-        let record = probe.as_ref().and_then(|probe| probe.average_bytes);
-        let wanted = wanted(namespace.stored_bytes, record.unwrap_or_default(), at_once);
-        let known = match (&**store, &probe) {
-            // Ranges that are filters may each cost the server a scan of its own.
-            (_, Some(probe)) => {
+        let wanted = |record| wanted(namespace.stored_bytes, record, at_once);
+        let (probe, wanted, known) = match &**store {
+            Store::Mongo(mongo, _) => {
+                let probe = mongo.probe(name).await?;
+                let wanted = wanted(probe.average_bytes.unwrap_or_default());
+                // Ranges that are filters may each cost the server a scan of its own.
                 let whole = probe.min_max != Some(true) || wanted <= 1;
-                whole.then(|| vec![Range::default()])
+                (Some(probe), wanted, whole.then(|| vec![Range::default()]))
             }
-            (Store::Cql(cql, tables), None) if before.is_none() => {
-                Some(cql.ranges(table(tables, name), wanted).await?)
+            Store::Cql(cql, tables) => {
+                let wanted = wanted(0);
+                let known = match before {
+                    Some(_) => None,
+                    None => Some(cql.ranges(table(tables, name), wanted).await?),
+                };
+                (None, wanted, known)
             }
-            _ => None,
         };
         Ok(Reading {
             location: location.to_owned(),
