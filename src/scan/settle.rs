@@ -139,8 +139,13 @@ impl Settler<'_> {
             candidate: read(Side::Candidate),
         };
         let again = read(Side::Stable).into_iter();
-        let mut again: FxHashMap<Vec<u8>, Vec<RecordHash>> = again
-            .filter_map(|(key, records)| Some((key, sorted(records.ok()?.iter().map(|held| held.record)))))
+        let mut again: FxHashMap<Vec<u8>, Result<Vec<RecordHash>, String>> = again
+            .map(|(key, records)| {
+                (
+                    key,
+                    records.map(|found| sorted(found.iter().map(|held| held.record))),
+                )
+            })
             .collect();
         let mut depths = Depths::of(self.lanes);
         let mut rest = Vec::new();
@@ -151,9 +156,10 @@ impl Settler<'_> {
             });
             let group = records.and_then(|records| {
                 let gone = |(side, _)| format!("{side}: {CHANGED}");
-                depths.group(&records).map_err(gone)
+                let again = again.remove(&open.key).unwrap_or(Ok(Vec::new()))?;
+                Ok((depths.group(&records).map_err(gone)?, again))
             });
-            let mut group = match group {
+            let (mut group, again) = match group {
                 Ok(group) => group,
                 Err(why) => {
                     settled.push(unsettled(open.last, &why));
@@ -162,8 +168,7 @@ impl Settler<'_> {
             };
             group.key.clone_from(&open.key);
             let now = hashes(&group.records);
-            let moved = self.lanes.stable.source.live().is_some()
-                && again.remove(&open.key) != Some(now.stable.clone());
+            let moved = self.lanes.stable.source.live().is_some() && again != now.stable;
             match classify(group, self.judge) {
                 _ if moved => rest.push(Open { hashes: now, ..open }),
                 None => settled.push(with_state(open.last, State::Transient)),

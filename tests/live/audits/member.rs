@@ -113,6 +113,25 @@ fn a_write_between_two_looks_is_seen_at_the_later_time() {
 }
 
 #[test]
+fn a_look_that_was_not_made_twice_is_unknown_and_says_why() {
+    let (member, dump) = (drifted(Topology::Standalone), tempfile::tempdir().unwrap());
+    let mut looks = 0;
+    member.rule(move |command, _| {
+        let id = command.get_document("filter").and_then(|f| f.get_document("_id"));
+        let look = id.is_ok_and(|id| id.contains_key("$in")) && command.contains_key("find");
+        looks += u32::from(look);
+        (look && looks % 2 == 0).then(|| refused(13, "Unauthorized"))
+    });
+    let ran = audit(&config(&member, "orders", &dump), &[]);
+    assert_eq!(ran.verdict(), "HOLD", "{}", ran.said);
+    assert_eq!(ran.found("unknown").len(), 3, "{}", ran.said);
+    let listed = std::fs::read_to_string(ran.dir.path().join("run/divergences.ndjson")).unwrap();
+    for word in ["not confirmed: stable", "shop.orders", "as planned"] {
+        assert_eq!(listed.matches(word).count(), 3, "{word}: {listed}");
+    }
+}
+
+#[test]
 fn a_server_that_keeps_no_times_costs_the_snapshot_and_nothing_else() {
     let (member, dump) = (drifted(Topology::ReplicaSet), tempfile::tempdir().unwrap());
     member.rule(|command, _: &mut Content| {
