@@ -26,11 +26,11 @@ pub(super) struct Asked {
 /// in the forms of the key that are known, are looked for in the whole namespace.
 pub(super) fn look_up(lane: &Lane, keys: &[&[u8]]) -> Found {
     let Asked { mut found, doubtful } = ask(lane, keys);
-    if !doubtful.is_empty()
+    if let Some(why) = doubtful.values().min()
         && let Some(live) = lane.source.live()
     {
         live.note(format!(
-            "{}: records whose keys cannot be asked for are looked for by reading all of it again",
+            "{}: records whose keys cannot be asked for are looked for by reading all of it again: {why}",
             lane.namespace.name
         ));
         look_through(lane, &doubtful, &mut found);

@@ -32,6 +32,16 @@ pub struct Failures {
     pub before: u32,
 }
 
+impl Failures {
+    /// None yet; patience runs from now on, not from the first one.
+    pub fn from_now() -> Failures {
+        Failures {
+            since: Some(Instant::now()),
+            before: 0,
+        }
+    }
+}
+
 impl Retry {
     /// Waits after a failure; says whether another attempt is to be made.
     pub async fn wait(&self, failures: &mut Failures) -> bool {

@@ -122,6 +122,11 @@ fn a_cluster_is_sent_nothing_but_reads() {
         }
         let table = |text: &str| text.contains(stable.name()) || text.contains(candidate.name());
         assert_eq!(seen.iter().any(|(_, text)| table(text)), asks, "{what}: {seen:?}");
+        let prepared = seen
+            .iter()
+            .filter(|(kind, text)| kind == "PREPARE_STATEMENT" && table(text));
+        let mut once = BTreeSet::new();
+        prepared.for_each(|(_, text)| assert!(once.insert(text), "{what}: prepared again: {text}"));
         assert_eq!(holds(), before, "{what}");
         start = statements(&node, end).1;
     };

@@ -175,7 +175,7 @@ fn all_strategies_tell_the_same_of_two_tables() {
             // One reading, against two of each compare.
             for side in ["stable", "candidate"] {
                 let (one, two) = (bytes(&merged, side), bytes(&ran, side));
-                assert!(one * 10 < two * 7, "{side}: {one} {two}");
+                assert!(one * 10 < two * 7, "{side}: {one} {two}\n{}", merged.said);
             }
         }
     }

@@ -98,6 +98,11 @@ fn of_database(error: &DbError, said: &str) -> Meaning {
             kind: Failure::Refused,
             again: !said.contains("UnsupportedOperationException"),
         },
+        // The driver has prepared it anew, and the node has forgotten it once more.
+        DbError::Unprepared { .. } => Meaning {
+            kind: Failure::Refused,
+            again: true,
+        },
         _ => Failure::Refused.into(),
     }
 }
@@ -136,6 +141,10 @@ mod tests {
             of(&DbError::Invalid, "unconfigured table"),
             (Failure::Refused, false)
         );
+        let forgotten = DbError::Unprepared {
+            statement_id: Default::default(),
+        };
+        assert_eq!(of(&forgotten, ""), (Failure::Refused, true));
         assert_eq!(of(&DbError::Overloaded, ""), (Failure::Overload, true));
         assert_eq!(of(&DbError::Unauthorized, ""), (Failure::Denied, false));
     }

@@ -46,7 +46,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use tablets::Tablets;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OnceCell};
 
 /// A cluster, connected to.
 pub struct CqlStore {
@@ -59,7 +59,7 @@ pub struct CqlStore {
     /// Whether the cluster is ScyllaDB: its nodes have shards.
     scylla: bool,
     /// Statements by their text.
-    prepared: Mutex<HashMap<String, PreparedStatement>>,
+    prepared: Mutex<HashMap<String, Arc<OnceCell<PreparedStatement>>>>,
     /// About how many bytes a row of a table takes, as read last.
     row_bytes: std::sync::Mutex<HashMap<String, usize>>,
     /// The tablets of tables that have some, by the tables' names.

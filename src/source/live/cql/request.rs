@@ -17,16 +17,34 @@ use std::ops::ControlFlow;
 pub(super) type Asked<'a> = &'a (dyn Fn() -> String + Send + Sync);
 
 impl CqlStore {
-    /// The statement of this text, prepared on first use.
+    /// The statement of this text, prepared once, by whoever is first to use it: a node may forget a statement that others
+    /// prepare at the same time.
     pub(super) async fn statement(
         &self,
         text: &str,
         asked: Asked<'_>,
     ) -> Result<PreparedStatement, SourceError> {
-        if let Some(known) = self.prepared.lock().await.get(text) {
-            return Ok(known.clone());
-        }
-        let mut tried = Failures::default();
+        // Who waits for another's attempts is losing patience, too.
+        let tried = Failures::from_now();
+        let prepared = self
+            .prepared
+            .lock()
+            .await
+            .entry(text.to_owned())
+            .or_default()
+            .clone();
+        let prepared = prepared
+            .get_or_try_init(|| self.prepare(text, tried, asked))
+            .await?;
+        Ok(prepared.clone())
+    }
+
+    async fn prepare(
+        &self,
+        text: &str,
+        mut tried: Failures,
+        asked: Asked<'_>,
+    ) -> Result<PreparedStatement, SourceError> {
         let mut prepared = loop {
             let error = match self.session.prepare(text).await {
                 Ok(prepared) => break prepared,
@@ -39,8 +57,7 @@ impl CqlStore {
         prepared.set_consistency(self.options.consistency);
         prepared.set_serial_consistency(None);
         prepared.set_is_idempotent(true);
-        let mut known = self.prepared.lock().await;
-        Ok(known.entry(text.to_owned()).or_insert(prepared).clone())
+        Ok(prepared)
     }
 
     /// One page, and the state that the next one goes on from, if there is one. `statement` gives the statement for each
