@@ -300,6 +300,21 @@ impl<'a> RawBson<'a> {
         Ok(())
     }
 
+    /// What [`Raw::encode_long`] says of a text and of binary data.
+    ///
+    /// [`Raw::encode_long`]: crate::canon::Raw::encode_long
+    pub(super) fn encode_long(&self, out: &mut Encoder) -> Option<&'a [u8]> {
+        match self.kind {
+            0x02 => string(self.bytes).ok().filter(|text| out.text_head(text)),
+            0x05 => {
+                let (subtype, data) = binary(self.bytes).ok()?;
+                out.binary_head(subtype, data.len());
+                Some(data)
+            }
+            _ => None,
+        }
+    }
+
     /// Writes the value's canonical bytes in one go, if it is short and simple; false if it is left to the encoder.
     #[inline]
     pub fn flat(&self, out: &mut Flat) -> bool {

@@ -64,6 +64,9 @@ pub(super) fn same(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
+/// Bytes from which on a value is too long to be copied for its hash.
+const LONG: usize = 64 << 10;
+
 impl<'a> Raw<'a> {
     /// Writes the value's canonical bytes in one go, if it is short and simple; false if it is left to the encoder.
     #[inline(always)]
@@ -85,6 +88,17 @@ impl<'a> Raw<'a> {
             Raw::Cell(raw) => raw.encode(out),
             Raw::Native(raw) => raw.encode(out),
             Raw::Tree(value) => out.value(value),
+        }
+    }
+
+    /// The bytes of a long value that end its canonical form as they are, and what stands before them appended to `out`. None,
+    /// and nothing appended, for a value that is short or has another form: what [`encode`](Raw::encode) would copy whole.
+    #[inline]
+    pub fn encode_long(&self, out: &mut Encoder) -> Option<&'a [u8]> {
+        match self {
+            Raw::Bson(raw) if raw.bytes.len() > LONG => raw.encode_long(out),
+            Raw::Native(raw) if raw.bytes.is_some_and(|bytes| bytes.len() > LONG) => raw.encode_long(out),
+            _ => None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! XXH3-128 hashes of fields, keys and records under one seed.
 
-use xxhash_rust::xxh3::{xxh3_64, xxh3_128_with_seed};
+use xxhash_rust::xxh3::{Xxh3, xxh3_64, xxh3_128_with_seed};
 
 /// The hash of a record's canonical key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -45,6 +45,14 @@ impl Hasher {
         xxh3_128_with_seed(canonical, path_seed)
     }
 
+    /// The same of bytes that come in two parts.
+    pub fn field_in_two(&self, path_seed: u64, canonical: (&[u8], &[u8])) -> u128 {
+        let mut hash = Xxh3::with_seed(path_seed);
+        hash.update(canonical.0);
+        hash.update(canonical.1);
+        hash.digest128()
+    }
+
     /// The hash of a canonical key.
     #[inline]
     pub fn key(&self, canonical: &[u8]) -> KeyHash {
@@ -58,5 +66,28 @@ impl Hasher {
         both[..16].copy_from_slice(&key.0.to_le_bytes());
         both[16..].copy_from_slice(&fields.to_le_bytes());
         RecordHash(xxh3_128_with_seed(&both, self.seed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_parts_hash_like_the_whole() {
+        let (hasher, bytes) = (Hasher::new(3), [7u8; 5_000]);
+        for (seed, cut, len) in [
+            (0, 0, 0),
+            (1, 2, 5),
+            (9, 5, 240),
+            (u64::MAX, 241, 241),
+            (5, 5, 5_000),
+        ] {
+            let parts = (&bytes[..cut], &bytes[cut..len]);
+            assert_eq!(
+                hasher.field_in_two(seed, parts),
+                hasher.field(seed, &bytes[..len])
+            );
+        }
     }
 }

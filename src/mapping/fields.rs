@@ -44,6 +44,10 @@ impl Digester {
 
     fn put_encoded(&mut self, p: &Projection, path: &str, seed: u64, raw: Raw<'_>) {
         self.encoder.clear();
+        if let Some(hash) = self.hash_long(p, seed, raw) {
+            _ = self.sum_up(seed, Some(hash));
+            return;
+        }
         match raw.encode(&mut self.encoder) {
             Ok(()) => {
                 let hash = hashed(p, seed, self.encoder.bytes(), cannot_be_empty(raw));
@@ -51,6 +55,14 @@ impl Digester {
             }
             Err(problem) => self.fail_raw(p, None, path, problem, raw),
         }
+    }
+
+    /// The hash of a long value, which is not copied for that into the encoder, an empty one. The equality in force takes none
+    /// for absent.
+    #[inline]
+    fn hash_long(&mut self, p: &Projection, seed: u64, raw: Raw<'_>) -> Option<u128> {
+        let end = raw.encode_long(&mut self.encoder)?;
+        Some(p.hasher.field_in_two(seed, (self.encoder.bytes(), end)))
     }
 
     #[inline]
@@ -75,12 +87,19 @@ impl Digester {
         if spec.ignore {
             return;
         }
-        if p.plain[rule] && self.depth == Depth::Digest && raw.flat(&mut self.flat) {
+        if p.plain[rule] && self.depth == Depth::Digest {
             let seed = p.seeds[rule];
-            if self.sum_up(seed, hashed(p, seed, self.flat.bytes(), false)) {
-                self.remember(seed, &spec.name);
+            self.encoder.clear();
+            let hash = match raw.flat(&mut self.flat) {
+                true => Some(hashed(p, seed, self.flat.bytes(), false)),
+                false => self.hash_long(p, seed, raw).map(Some),
+            };
+            if let Some(hash) = hash {
+                if self.sum_up(seed, hash) {
+                    self.remember(seed, &spec.name);
+                }
+                return;
             }
-            return;
         }
         if p.key_position[rule].is_none() && self.passes_over(p.seeds[rule]) {
             return;
@@ -253,10 +272,18 @@ impl Digester {
             *count_under(&mut self.reported, &name, |a, b| *a += b) += 1;
             return;
         }
-        self.encoder.clear();
         // A name that stood at this place in the record before was looked at then, and is not needed again.
         let known = self.depth == Depth::Digest && self.follows(seed);
         let name = if known { Ok("") } else { std::str::from_utf8(path) };
+        self.encoder.clear();
+        if self.depth == Depth::Digest
+            && let (Ok(path), Some(hash)) = (name, self.hash_long(p, seed, raw))
+        {
+            if self.sum_up(seed, Some(hash)) {
+                self.remember(seed, path);
+            }
+            return;
+        }
         let encoded = match name {
             Ok(name) => raw.encode(&mut self.encoder).map(|()| name),
             Err(_) => Err(Problem::malformed("a field name is not UTF-8")),

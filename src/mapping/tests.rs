@@ -45,7 +45,10 @@ fn projection(unmapped: Unmapped, numbers: Numbers, absent: Absent) -> Projectio
     .unwrap()
 }
 
-/// A document of int32 fields, nulls and one-field documents.
+/// Bytes of a value that is too long to be copied for its hash.
+const LONG: i32 = 70_000;
+
+/// A document of int32 fields, nulls, one-field documents, and long texts and binary values.
 fn document(fields: &[(usize, i32)]) -> Vec<u8> {
     let mut doc = vec![0; 4];
     for &(name, value) in fields {
@@ -55,6 +58,14 @@ fn document(fields: &[(usize, i32)]) -> Vec<u8> {
             8 => (
                 0x03,
                 [&[12, 0, 0, 0, 0x10, b'x', 0][..], &[1, 0, 0, 0, 0]].concat(),
+            ),
+            5 => (
+                0x02,
+                [&(LONG + 1).to_le_bytes()[..], &[b'x'; LONG as usize], &[0]].concat(),
+            ),
+            6 => (
+                0x05,
+                [&LONG.to_le_bytes()[..], &[name as u8; LONG as usize + 1]].concat(),
             ),
             9 => (0x02, vec![2, 0, 0, 0, 0xff, 0]),
             value => (0x10, value.to_le_bytes().to_vec()),

@@ -37,11 +37,27 @@ impl Encoder {
         match <&[u8; 16]>::try_from(bytes) {
             Ok(uuid) if subtype == 4 => self.uuid(uuid),
             _ => {
-                self.out.extend_from_slice(&[tag::BYTES, subtype]);
-                self.len(bytes.len());
+                self.binary_head(subtype, bytes.len());
                 self.out.extend_from_slice(bytes);
             }
         }
+    }
+
+    /// Writes what stands before so many bytes that are no UUID.
+    pub(in crate::canon) fn binary_head(&mut self, subtype: u8, len: usize) {
+        self.out.extend_from_slice(&[tag::BYTES, subtype]);
+        self.len(len);
+    }
+
+    /// Writes what stands before a text; false, and nothing, if it is no UTF-8 or may have another normal form.
+    pub(in crate::canon) fn text_head(&mut self, text: &[u8]) -> bool {
+        let as_is = || self.equality.normalize == Normalize::None && std::str::from_utf8(text).is_ok();
+        let plain = text.is_ascii() || as_is();
+        if plain {
+            self.out.push(tag::TEXT);
+            self.len(text.len());
+        }
+        plain
     }
 
     /// Writes a point in time.

@@ -83,6 +83,20 @@ impl<'a> RawNative<'a> {
         }
     }
 
+    /// What [`Raw::encode_long`] says of a text and of binary data.
+    ///
+    /// [`Raw::encode_long`]: crate::canon::Raw::encode_long
+    pub(super) fn encode_long(&self, out: &mut Encoder) -> Option<&'a [u8]> {
+        match self.node() {
+            Node::Value(CqlType::Text | CqlType::Ascii, text) => out.text_head(text).then_some(text),
+            Node::Value(CqlType::Blob, bytes) => {
+                out.binary_head(0, bytes.len());
+                Some(bytes)
+            }
+            _ => None,
+        }
+    }
+
     /// Writes the value's canonical bytes in one go, if it is short and simple; false if it is left to the encoder.
     #[inline]
     pub fn flat(&self, out: &mut Flat) -> bool {

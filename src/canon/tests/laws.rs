@@ -6,9 +6,10 @@ use super::{TYPED, bson, by_value, json, tree};
 use crate::canon::bson::{RawBson, walk};
 use crate::canon::ejson::RawJson;
 use crate::canon::{
-    Absent, Encoder, Equality, FieldOrder, Flat, Normalize, Numbers, compare_keys, compare_rows, decode,
+    Absent, Encoder, Equality, FieldOrder, Flat, Normalize, Numbers, Raw, RawNative, compare_keys,
+    compare_rows, decode,
 };
-use crate::model::{Number, NumberRepr, Value};
+use crate::model::{CqlType, Number, NumberRepr, Value};
 use num_bigint::BigInt;
 use num_traits::{FromPrimitive, Signed};
 use proptest::collection::vec;
@@ -78,6 +79,85 @@ fn same_number(a: &Number, b: &Number) -> bool {
         }
         (Err(a), Err(b)) => a == b,
         _ => false,
+    }
+}
+
+#[test]
+fn long_values_end_in_their_own_bytes_or_are_left_to_the_encoder() {
+    let len = 100_000;
+    let text = |c: &str| c.repeat(len / c.len()).into_bytes();
+    let prefixed = |head: &[u8], content: &[u8], end: &[u8]| {
+        let counted = (content.len() + end.len()) as i32;
+        [&counted.to_le_bytes(), head, content, end].concat()
+    };
+    let old = prefixed(&[], &text("b"), &[]);
+    let nfc = Equality {
+        normalize: Normalize::Nfc,
+        ..Equality::default()
+    };
+    for (equality, kind, bytes, long) in [
+        (Equality::default(), 0x02, prefixed(&[], &text("a"), &[0]), true),
+        (
+            Equality::default(),
+            0x02,
+            prefixed(&[], &text("\u{e9}"), &[0]),
+            true,
+        ),
+        (
+            Equality::default(),
+            0x02,
+            prefixed(&[], &text("a")[..9], &[0]),
+            false,
+        ),
+        (nfc, 0x02, prefixed(&[], &text("a"), &[0]), true),
+        (nfc, 0x02, prefixed(&[], &text("e\u{301}"), &[0]), false),
+        (
+            Equality::default(),
+            0x02,
+            prefixed(&[], &[0xff; 100_000], &[0]),
+            false,
+        ),
+        (Equality::default(), 0x05, prefixed(&[0], &text("b"), &[]), true),
+        (Equality::default(), 0x05, prefixed(&[4], &text("b"), &[]), true),
+        (Equality::default(), 0x05, prefixed(&[2], &old, &[]), true),
+        (Equality::default(), 0x0e, prefixed(&[], &text("a"), &[0]), false),
+    ] {
+        let raw = Raw::Bson(RawBson { kind, bytes: &bytes });
+        let [mut parts, mut whole] = [(); 2].map(|()| Encoder::new(equality));
+        let end = raw.encode_long(&mut parts);
+        assert_eq!(end.is_some(), long, "{kind} {:?}", &bytes[..9]);
+        match end {
+            Some(end) => {
+                raw.encode(&mut whole).unwrap();
+                assert!(
+                    [parts.bytes(), end].concat() == whole.bytes(),
+                    "{kind} {:?}",
+                    &bytes[..9]
+                );
+            }
+            None => assert!(parts.bytes().is_empty()),
+        }
+    }
+    for (ty, long) in [
+        ("text", true),
+        ("ascii", true),
+        ("blob", true),
+        ("varint", false),
+        ("frozen<list<int>>", false),
+    ] {
+        let ty = CqlType::parse(ty).unwrap();
+        let raw = Raw::Native(RawNative {
+            ty: &ty,
+            bytes: Some(&text("a")),
+            non_frozen_collection: false,
+        });
+        let [mut parts, mut whole] = [(); 2].map(|()| Encoder::new(Equality::default()));
+        let end = raw.encode_long(&mut parts);
+        assert_eq!(end.is_some(), long, "{ty}");
+        if let Some(end) = end {
+            raw.encode(&mut whole).unwrap();
+            assert!([parts.bytes(), end].concat() == whole.bytes(), "{ty}");
+        }
     }
 }
 
