@@ -26,7 +26,7 @@ pub(super) struct Aside<'a> {
 const HEAD: usize = 1 + 8 + 8 + 4 + 8 + 8 + 16 + 4;
 
 impl<'a> Aside<'a> {
-    /// Reads what [`Batch::put`] wrote.
+    /// Reads what [`Shelf::put`] wrote.
     pub fn read(bytes: &'a [u8]) -> Aside<'a> {
         let mut at = 1;
         let mut take = |n: usize| {
@@ -86,10 +86,23 @@ impl<'a> Met<'a> {
             raw,
         }
     }
+
+    /// Appends what is written before the raw record: [`HEAD`] bytes.
+    fn put_head(&self, out: &mut Vec<u8>) {
+        out.push(self.side as u8);
+        // Big-endian, so that records of one side come in the order of their source.
+        out.extend_from_slice(&self.locator.offset.to_be_bytes());
+        out.extend_from_slice(&self.locator.number.to_be_bytes());
+        out.extend_from_slice(&self.locator.part.to_be_bytes());
+        out.extend_from_slice(&self.locator.in_file.to_be_bytes());
+        out.extend_from_slice(&self.element.to_be_bytes());
+        out.extend_from_slice(&self.record.0.to_be_bytes());
+        out.extend_from_slice(&(self.raw.len() as u32).to_be_bytes());
+    }
 }
 
-/// The largest buffer that a batch keeps for the next records.
-const MOST_KEPT: usize = 1 << 20;
+/// The longest record that a batch takes.
+const MOST_BATCHED: usize = 1 << 20;
 
 /// Records that one worker puts aside, until they are handed over in one go.
 #[derive(Debug, Default)]
@@ -100,32 +113,6 @@ pub(super) struct Batch {
 }
 
 impl Batch {
-    /// Puts a record aside; without its raw bytes, its place says where to read it again.
-    pub fn put(&mut self, met: Met<'_>, with_raw: bool) {
-        let Met {
-            side,
-            key,
-            record,
-            locator,
-            element,
-            raw,
-        } = met;
-        let out = &mut self.bytes;
-        out.push(side as u8);
-        // Big-endian, so that records of one side come in the order of their source.
-        out.extend_from_slice(&locator.offset.to_be_bytes());
-        out.extend_from_slice(&locator.number.to_be_bytes());
-        out.extend_from_slice(&locator.part.to_be_bytes());
-        out.extend_from_slice(&locator.in_file.to_be_bytes());
-        out.extend_from_slice(&element.to_be_bytes());
-        out.extend_from_slice(&record.0.to_be_bytes());
-        out.extend_from_slice(&(raw.len() as u32).to_be_bytes());
-        if with_raw {
-            out.extend_from_slice(raw);
-        }
-        self.entries.push((key, out.len()));
-    }
-
     fn drain(
         &mut self,
         mut each: impl FnMut(KeyHash, &[u8]) -> Result<(), SortError>,
@@ -137,7 +124,7 @@ impl Batch {
             each(key, entry)
         });
         self.bytes.clear();
-        self.bytes.shrink_to(MOST_KEPT);
+        self.bytes.shrink_to(MOST_BATCHED);
         self.entries.clear();
         done
     }
@@ -163,17 +150,35 @@ impl<'b> Shelf<'b> {
         }
     }
 
+    /// Puts a record aside, into a batch unless it is long. Without its raw bytes, its place says where to read it again.
+    pub fn put(&self, batch: &mut Batch, met: Met<'_>, with_raw: bool) {
+        let raw = if with_raw { met.raw } else { &[] };
+        if raw.len() <= MOST_BATCHED {
+            met.put_head(&mut batch.bytes);
+            batch.bytes.extend_from_slice(raw);
+            batch.entries.push((met.key, batch.bytes.len()));
+            return;
+        }
+        let mut head = Vec::with_capacity(HEAD);
+        met.put_head(&mut head);
+        self.push(|sorter| sorter.push(&met.key.0.to_be_bytes(), &[&head, raw]));
+    }
+
     /// Takes all records of a batch. After a failure it takes nothing any more.
     pub fn take(&self, batch: &mut Batch) {
         if batch.entries.is_empty() {
             return;
         }
+        self.push(|sorter| batch.drain(|key, entry| sorter.push(&key.0.to_be_bytes(), &[entry])));
+    }
+
+    fn push(&self, push: impl FnOnce(&mut Sorter<'b>) -> Result<(), SortError>) {
         let mut state = self
             .state
             .lock()
             .expect("no worker panics while it holds the lock");
         if let Ok(sorter) = &mut *state
-            && let Err(error) = batch.drain(|key, entry| sorter.push(&key.0.to_be_bytes(), entry))
+            && let Err(error) = push(sorter)
         {
             *state = Err(error);
             self.failed.store(true, Ordering::Relaxed);

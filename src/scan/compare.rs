@@ -84,7 +84,7 @@ impl Told<'_> {
                 *self.tolerated.entry(path_and_reason).or_default() += 1;
             }
         }
-        self.sorter.push(&finding.key, json)
+        self.sorter.push(&finding.key, &[json])
     }
 }
 

@@ -249,7 +249,11 @@ pub(super) fn scan<'a, E: From<SortError>>(
                     _ => None,
                 };
                 let mut walks = Pair::from_fn(walk);
-                let lead = worker.work_off(lanes, &load, &mut walks, sketch, matches!(keep, Keep::Spill(_)));
+                let spill = match &keep {
+                    Keep::Spill(shelf) => Some(shelf),
+                    Keep::Nothing | Keep::Merge(..) => None,
+                };
+                let lead = worker.work_off(lanes, &load, &mut walks, sketch, spill);
                 for (side, chunk) in load.as_ref().into_sides() {
                     let Some((_, chunk)) = chunk else { continue };
                     let part = &mut worker.parts[side];
@@ -323,7 +327,7 @@ impl Worker {
         load: &Load,
         walks: &mut Pair<Option<Walk<'_>>>,
         sketch: bool,
-        spill: bool,
+        spill: Option<&Shelf<'_>>,
     ) -> Option<i64> {
         let Worker {
             digesters,
@@ -342,8 +346,8 @@ impl Worker {
                 part.add(d, sketch);
                 if let Some(walk) = walk {
                     walk.add(chunk, d, at, raw.len());
-                } else if spill {
-                    batch.put(Met::new(side, d, at, raw), !lane.namespace.seekable);
+                } else if let Some(shelf) = spill {
+                    shelf.put(batch, Met::new(side, d, at, raw), !lane.namespace.seekable);
                 }
             });
         };

@@ -42,7 +42,7 @@ pub(super) fn fetch<'b>(
             let with_raw = !lane.namespace.seekable || depth == Depth::Key && shelf.roomy();
             lane.each_record(&chunk, &mut digesters[side], |d, raw, locator| {
                 if suspects.contains(d.key_hash()) {
-                    batch.put(Met::new(side, d, locator, raw), with_raw);
+                    shelf.put(batch, Met::new(side, d, locator, raw), with_raw);
                 }
             });
             shelf.take(batch);

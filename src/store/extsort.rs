@@ -80,27 +80,28 @@ impl<'b> Sorter<'b> {
         self.len == 0
     }
 
-    /// Takes an entry. Entries with equal keys are ordered by the first 64 KiB of their payloads, so that the result does not
-    /// depend on arrival.
-    pub fn push(&mut self, key: &[u8], payload: &[u8]) -> Result<(), SortError> {
+    /// Takes an entry, whose payload may come in parts. Entries with equal keys are ordered by the first 64 KiB of their
+    /// payloads, so that the result does not depend on arrival.
+    pub fn push(&mut self, key: &[u8], payload: &[&[u8]]) -> Result<(), SortError> {
+        let len: usize = payload.iter().map(|part| part.len()).sum();
+        self.len += 1;
+        if len > self.memory / 8 {
+            // Not worth the memory until the next ones come.
+            self.claim.take((len + key.len() + 8) as u64)?;
+            return self.add_run(|out| write_entry(out, key, payload));
+        }
         if !self.arena.is_empty()
-            && self.arena.len() + self.entries.len() * 16 + key.len() + payload.len() > self.memory
+            && self.arena.len() + self.entries.len() * 16 + key.len() + len > self.memory
         {
             self.spill()?;
         }
         self.entries.push(Entry {
             at: self.arena.len(),
             key: key.len() as u32,
-            payload: payload.len() as u32,
+            payload: len as u32,
         });
         self.arena.extend_from_slice(key);
-        self.arena.extend_from_slice(payload);
-        self.len += 1;
-        if payload.len() > self.memory / 8 {
-            // Not worth the memory until the next ones come.
-            self.spill()?;
-            self.arena = Vec::new();
-        }
+        payload.iter().for_each(|part| self.arena.extend_from_slice(part));
         Ok(())
     }
 
@@ -111,15 +112,22 @@ impl<'b> Sorter<'b> {
         self.entries.sort_unstable_by(by);
         let bytes = self.arena.len() + self.entries.len() * 8;
         self.claim.take(bytes as u64)?;
-        let run = write_run(&self.dir, |out| {
-            for entry in &self.entries {
-                write_entry(out, entry.key(&self.arena), entry.payload(&self.arena))?;
-            }
-            Ok(())
-        });
-        self.runs.push(run.map_err(|source| failed(&self.dir, source))?);
+        let (arena, entries) = (std::mem::take(&mut self.arena), std::mem::take(&mut self.entries));
+        self.add_run(|out| {
+            entries
+                .iter()
+                .try_for_each(|entry| write_entry(out, entry.key(&arena), &[entry.payload(&arena)]))
+        })?;
+        (self.arena, self.entries) = (arena, entries);
         self.arena.clear();
         self.entries.clear();
+        Ok(())
+    }
+
+    /// Writes a run, and merges all there are when they are many.
+    fn add_run(&mut self, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), SortError> {
+        let run = write_run(&self.dir, fill);
+        self.runs.push(run.map_err(|source| failed(&self.dir, source))?);
         if self.runs.len() == MAX_RUNS {
             let runs = std::mem::take(&mut self.runs);
             let dir = self.dir.clone();
@@ -129,7 +137,7 @@ impl<'b> Sorter<'b> {
             let run = write_run(&dir, |out| {
                 while let Some(first) = merged.take()? {
                     let (key, payload) = merged.cursors[first].current();
-                    write_entry(out, key, payload)?;
+                    write_entry(out, key, &[payload])?;
                 }
                 Ok(())
             });
@@ -188,11 +196,12 @@ fn write_run(dir: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) ->
     Ok(Run { file })
 }
 
-fn write_entry(out: &mut dyn Write, key: &[u8], payload: &[u8]) -> io::Result<()> {
+fn write_entry(out: &mut dyn Write, key: &[u8], payload: &[&[u8]]) -> io::Result<()> {
+    let len: usize = payload.iter().map(|part| part.len()).sum();
     out.write_all(&(key.len() as u32).to_le_bytes())?;
-    out.write_all(&(payload.len() as u32).to_le_bytes())?;
+    out.write_all(&(len as u32).to_le_bytes())?;
     out.write_all(key)?;
-    out.write_all(payload)
+    payload.iter().try_for_each(|part| out.write_all(part))
 }
 
 /// Entries in order.
@@ -387,7 +396,7 @@ mod tests {
         let entry = |i: u32| (i.wrapping_mul(2_654_435_761).to_be_bytes(), i.to_le_bytes());
         for i in 0..20_000u32 {
             let (key, payload) = entry(i);
-            sorter.push(&key, &payload).unwrap();
+            sorter.push(&key, &[&payload]).unwrap();
         }
         let mut wanted: Vec<_> = (0..20_000).map(entry).collect();
         wanted.sort();
@@ -409,7 +418,7 @@ mod tests {
         let mut sorter = Sorter::new(dir.path(), |a, b| a.cmp(b), 1 << 20, &budget);
         let payload = |i: u8| vec![i; 3 * COMPARED + usize::from(i)];
         for i in (0..40).rev() {
-            sorter.push(&[i / 2], &payload(i)).unwrap();
+            sorter.push(&[i / 2], &[&payload(i)]).unwrap();
         }
         let mut sorted = sorter.finish().unwrap();
         assert!(sorted.cursors.len() > 2);
@@ -435,7 +444,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let budget = SortBudget::new(10_000);
         let mut sorter = Sorter::new(dir.path(), |a, b| a.cmp(b), 1024, &budget);
-        let error = (0..10_000u32).find_map(|i| sorter.push(&i.to_be_bytes(), b"payload").err());
+        let error = (0..10_000u32).find_map(|i| sorter.push(&i.to_be_bytes(), &[b"payload"]).err());
         assert!(matches!(error, Some(SortError::Limit { limit: 10_000 })));
     }
 }

@@ -162,11 +162,11 @@ impl<'a> Merge<'a> {
                 element: entry.element,
                 raw: run.raw(entry),
             };
-            batch.put(met, roomy || !self.lanes[side].namespace.seekable);
+            on.put(batch, met, roomy || !self.lanes[side].namespace.seekable);
         });
         on.take(batch);
         if let Err(fault) = stepped {
-            *merger = Merger::new(OF_KEYS);
+            *merger = Merger::new(OF_KEYS, LONG);
             *shelf = Err(fault);
             self.given_up.store(true, Ordering::Relaxed);
         }
