@@ -13,6 +13,8 @@ pub(super) type Put<'p> = &'p mut dyn FnMut(Side, &Run, &Entry);
 #[derive(Debug)]
 pub(super) struct Merger {
     orders: Orders,
+    /// Bytes of a run that is done with before it is known what follows it. A key that comes again there is a fault.
+    long: usize,
     sides: Pair<Stream>,
     /// Where each order broke first, on either side.
     broken: Broken,
@@ -29,6 +31,8 @@ struct Stream {
     queue: VecDeque<Run>,
     /// The next record of the first run.
     at: usize,
+    /// The place of the last record of the run that was last done with.
+    passed: Option<Vec<u8>>,
     /// The number of the run whose turn is next.
     next: u64,
     /// Runs that are done with.
@@ -52,8 +56,10 @@ impl Stream {
         while let Some(mut run) = self.early.remove(&self.next) {
             self.next += 1;
             run.loose.iter().for_each(|entry| put(side, &run, entry));
-            if let Some(last) = self.queue.back_mut() {
-                run.follow(last, orders);
+            match (self.queue.back_mut(), &self.passed) {
+                (Some(last), _) => run.follow(last, orders),
+                (None, Some(passed)) => run.follow_passed(passed, orders),
+                (None, None) => {}
             }
             for (first, fault) in broken.iter_mut().zip(run.faults) {
                 *first = first.or(fault.map(|fault| (side, fault)));
@@ -66,11 +72,17 @@ impl Stream {
         }
     }
 
-    /// The record that is next. The last one known waits for its neighbour, which may have the same key.
-    fn head(&self) -> Head<'_> {
+    /// The record that is next. The last one known waits for its neighbour, which may have the same key; not that of a run
+    /// of at least `long` bytes, lest two such runs be held.
+    fn head(&self, long: usize) -> Head<'_> {
         let ended = self.end == Some(self.next);
         match self.queue.front() {
-            Some(run) if self.at + 1 < run.entries.len() || self.queue.len() > 1 || ended => {
+            Some(run)
+                if self.at + 1 < run.entries.len()
+                    || self.queue.len() > 1
+                    || ended
+                    || run.bytes() >= long =>
+            {
                 Head::Record(run, &run.entries[self.at])
             }
             None if ended => Head::End,
@@ -84,6 +96,7 @@ impl Stream {
             self.at = 0;
             if let Some(run) = self.queue.pop_front() {
                 self.release(&run);
+                self.passed = run.entries.last().map(|last| run.place(last).to_vec());
             }
         }
     }
@@ -95,10 +108,11 @@ impl Stream {
 }
 
 impl Merger {
-    /// A merger of sides that come in one of these orders.
-    pub fn new(orders: Orders) -> Merger {
+    /// A merger of sides that come in one of these orders; runs of at least `long` bytes do not wait for others.
+    pub fn new(orders: Orders, long: usize) -> Merger {
         Merger {
             orders,
+            long,
             sides: Pair::default(),
             broken: Broken::default(),
         }
@@ -153,7 +167,10 @@ impl Merger {
     /// Steps on in `order`. In another than the sides have, equal records may miss one another and be put aside, no more.
     fn advance(&mut self, order: Order, put: Put<'_>) {
         loop {
-            let (stable, candidate) = match (self.sides.stable.head(), self.sides.candidate.head()) {
+            let (stable, candidate) = match (
+                self.sides.stable.head(self.long),
+                self.sides.candidate.head(self.long),
+            ) {
                 (Head::Unknown, _) | (_, Head::Unknown) | (Head::End, Head::End) => return,
                 (Head::Record(run, entry), Head::End) => {
                     put(Side::Stable, run, entry);

@@ -21,6 +21,10 @@ use std::time::Duration;
 /// Bytes of runs that a side may have waiting for the other.
 const MOST_WAITING: usize = 8 << 20;
 
+/// Bytes of a run that does not wait for the next one of its side; no more than may be waiting.
+const LONG: usize = 4 << 20;
+const _: () = assert!(LONG <= MOST_WAITING);
+
 /// A merge of two sides.
 pub(in crate::scan) struct Merge<'a> {
     lanes: Pair<&'a Lane>,
@@ -100,7 +104,7 @@ impl<'a> Merge<'a> {
             hasher,
             most: 2 * threads as u64 + 2,
             state: Mutex::new(State {
-                merger: Merger::new(places.orders),
+                merger: Merger::new(places.orders, LONG),
                 batch: Batch::default(),
                 shelf: Ok(Shelf::new(dir, budget)),
                 difference: Difference::default(),
@@ -219,8 +223,8 @@ impl Flow for Merge<'_> {
         let full = |state: &mut State<'_>| {
             let (done, bytes) = state.merger.progress(side);
             let under_way = read.saturating_sub(done);
-            // The last record of a run waits for the next run, so two have to be under way at least.
-            state.shelf.is_ok() && under_way >= 2 && (under_way >= self.most || bytes > MOST_WAITING)
+            // A single run that waits for the next one, because of its last record, is not long.
+            state.shelf.is_ok() && (under_way >= self.most || bytes > MOST_WAITING)
         };
         let waited = self.room.wait_timeout_while(state, patience, full);
         let waited = waited.expect("no worker panics while it holds the lock");

@@ -243,7 +243,11 @@ impl<'m> Walk<'m> {
     }
 }
 
-const OUT_OF_ORDER: &str = "is not in key order";
+/// What is said of a key that comes again behind a very long record that has it.
+pub(super) const TWICE: &str = "has the key of the very long record before it";
+
+/// What is said where an order breaks.
+pub(super) const OUT_OF_ORDER: &str = "is not in key order";
 
 /// The records of one chunk: those with a key, in ascending order, and those without.
 #[derive(Debug)]
@@ -294,22 +298,39 @@ impl Run {
         let (Some(end), Some(start)) = (last.entries.last(), self.entries.first()) else {
             return;
         };
-        let (before, place) = (last.place(end), self.place(start));
-        if before == place {
+        let before = last.place(end);
+        if before == self.place(start) {
             last.entries.last_mut().expect("looked at above").repeated = true;
             self.entries.first_mut().expect("looked at above").repeated = true;
             return;
         }
-        let fault = Fault {
-            part: self.chunk.part,
-            number: self.locator(start).number,
-            what: OUT_OF_ORDER,
+        self.fault(
+            OUT_OF_ORDER,
+            orders.map(|order| !keeps(&order, before, self.place(start))),
+        );
+    }
+
+    /// Goes on behind a record of the same side at `before` that is done with: what breaks there, and a key that comes again,
+    /// are faults.
+    pub(super) fn follow_passed(&mut self, before: &[u8], orders: Orders) {
+        let Some(place) = self.entries.first().map(|start| self.place(start)) else {
+            return;
         };
-        let broken = orders.map(|order| !keeps(&order, before, place));
-        for (first, broken) in self.faults.iter_mut().zip(broken) {
-            if broken {
-                *first = Some(fault);
-            }
+        match before == place {
+            true => self.fault(TWICE, [true; ORDERS]),
+            false => self.fault(OUT_OF_ORDER, orders.map(|order| !keeps(&order, before, place))),
+        }
+    }
+
+    /// Notes what is wrong with its first record, for the orders that break there.
+    fn fault(&mut self, what: &'static str, broken: [bool; ORDERS]) {
+        let number = self.locator(&self.entries[0]).number;
+        for (first, _) in self.faults.iter_mut().zip(broken).filter(|(_, broken)| *broken) {
+            *first = Some(Fault {
+                part: self.chunk.part,
+                number,
+                what,
+            });
         }
     }
 }

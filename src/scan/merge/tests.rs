@@ -2,7 +2,7 @@
 
 use super::merger::Merger;
 use super::order::OF_KEYS;
-use super::run::{Entry, Fault, Run, Walk};
+use super::run::{Entry, Fault, OUT_OF_ORDER, Run, TWICE, Walk};
 use crate::digest::RecordHash;
 use crate::source::{Chunk, Position};
 use crate::{Pair, Side};
@@ -130,9 +130,14 @@ fn put(aside: &mut Aside) -> impl FnMut(Side, &Run, &Entry) {
 }
 
 /// Merges runs that come in an order drawn from `shuffle`; each side's end is told at some time.
-fn merge(sides: Pair<Vec<Run>>, mut shuffle: u64) -> Result<Aside, (Side, Fault)> {
+fn merge(sides: Pair<Vec<Run>>, shuffle: u64) -> Result<Aside, (Side, Fault)> {
+    merge_long(sides, shuffle, usize::MAX)
+}
+
+/// The same; runs of at least `long` bytes do not wait for others.
+fn merge_long(sides: Pair<Vec<Run>>, mut shuffle: u64, long: usize) -> Result<Aside, (Side, Fault)> {
     let mut aside = Aside::default();
-    let mut merger = Merger::new(OF_KEYS);
+    let mut merger = Merger::new(OF_KEYS, long);
     let ends = sides.as_ref().map(|runs| runs.len() as u64);
     let mut steps: Vec<(Side, Option<(u64, Run)>)> = vec![(Side::Stable, None), (Side::Candidate, None)];
     for (side, runs) in sides.into_sides() {
@@ -213,6 +218,23 @@ proptest! {
         prop_assert_eq!(sorted(found), wanted.clone());
         let mirrored = merge(cut(&candidate, &stable), shuffle).unwrap();
         prop_assert_eq!(sorted(mirrored), wanted.swap());
+    }
+
+    #[test]
+    fn long_runs_come_to_the_same_or_to_a_key_that_came_again(
+        stable in side(), candidate in side(), cuts in (lengths(), lengths()), shuffle in any::<u64>(),
+        long in 0usize..1_000,
+    ) {
+        let wanted = sorted(plain(Pair { stable: &stable, candidate: &candidate }));
+        let sides = Pair { stable: runs(&stable, &cuts.0), candidate: runs(&candidate, &cuts.1) };
+        match merge_long(sides, shuffle, long) {
+            Ok(found) => prop_assert_eq!(sorted(found), wanted),
+            Err((side, fault)) => {
+                let records = Pair { stable: &stable, candidate: &candidate }[side];
+                let keys: Vec<i64> = records[..=fault.number as usize].iter().filter_map(|r| r.0).collect();
+                prop_assert!(fault.what != OUT_OF_ORDER && matches!(keys[..], [.., a, b] if a == b));
+            }
+        }
     }
 
     #[test]
@@ -319,7 +341,7 @@ fn numbers_written_as_text_have_an_order_too() {
 #[test]
 fn the_side_that_is_ahead_waits() {
     let mut aside = Aside::default();
-    let mut merger = Merger::new(OF_KEYS);
+    let mut merger = Merger::new(OF_KEYS, usize::MAX);
     let ascending: Vec<Record> = (0..10).map(|n| (Some(n), 0)).collect();
     for (number, run) in (0..).zip(runs(&ascending, &[5])) {
         merger
@@ -333,4 +355,21 @@ fn the_side_that_is_ahead_waits() {
     assert_eq!((merger.progress(Side::Stable).0, aside.stable.len()), (1, 9));
     merger.end(Side::Stable, 2, &mut put(&mut aside));
     assert_eq!((merger.progress(Side::Stable).0, aside.stable.len()), (2, 10));
+}
+
+#[test]
+fn a_long_run_does_not_wait() {
+    let mut merger = Merger::new(OF_KEYS, 0);
+    let take = |merger: &mut Merger, side, number: u64, key| {
+        let run = run(&[(Some(key), 0)], number);
+        merger.take(side, number, run, &mut |_, _, _| panic!("nothing differs"))
+    };
+    take(&mut merger, Side::Stable, 0, 1).unwrap();
+    take(&mut merger, Side::Candidate, 0, 1).unwrap();
+    assert_eq!(
+        (merger.progress(Side::Stable), merger.progress(Side::Candidate)),
+        ((1, 0), (1, 0))
+    );
+    let (side, fault) = take(&mut merger, Side::Candidate, 1, 1).unwrap_err();
+    assert_eq!((side, fault.number, fault.what), (Side::Candidate, 1, TWICE));
 }
