@@ -127,39 +127,41 @@ impl Settler<'_> {
 
     /// Reads the records of all open keys, settles what can be settled by that, and gives back the rest.
     ///
-    /// Stable is read before the candidate and after it: if it moved meanwhile, the reading does not count.
+    /// Stable is read before the candidate, too: if it moved meanwhile, the reading does not count.
     fn decide(&self, open: Vec<Open>, settled: &mut Vec<Finding>) -> Vec<Open> {
         let keys: Vec<&[u8]> = open.iter().map(|open| &*open.key).collect();
         let read = |side: Side| match self.lanes[side].source.live() {
             Some(_) => look_up(self.lanes[side], &keys),
             None => Found::default(),
         };
-        let mut first = Pair {
-            stable: read(Side::Stable),
-            candidate: read(Side::Candidate),
-        };
-        let again = read(Side::Stable).into_iter();
-        let mut again: FxHashMap<Vec<u8>, Result<Vec<RecordHash>, String>> = again
-            .map(|(key, records)| {
+        // No more than their hashes are kept: records may be long.
+        let before = read(Side::Stable).into_iter();
+        let mut before: FxHashMap<Vec<u8>, Result<Vec<RecordHash>, String>> = before
+            .map(|(key, found)| {
                 (
                     key,
-                    records.map(|found| sorted(found.iter().map(|held| held.record))),
+                    found.map(|found| sorted(found.iter().map(|held| held.record))),
                 )
             })
             .collect();
+        let candidate = read(Side::Candidate);
+        let mut found = Pair {
+            stable: read(Side::Stable),
+            candidate,
+        };
         let mut depths = Depths::of(self.lanes);
         let mut rest = Vec::new();
         for mut open in open {
             let records = Pair::try_from_fn(|side| match self.lanes[side].source.live() {
-                Some(_) => first[side].remove(&open.key).unwrap_or(Ok(Vec::new())),
+                Some(_) => found[side].remove(&open.key).unwrap_or(Ok(Vec::new())),
                 None => Ok(open.still[side].clone()),
             });
             let group = records.and_then(|records| {
                 let gone = |(side, _)| format!("{side}: {CHANGED}");
-                let again = again.remove(&open.key).unwrap_or(Ok(Vec::new()))?;
-                Ok((depths.group(&records).map_err(gone)?, again))
+                let before = before.remove(&open.key).unwrap_or(Ok(Vec::new()))?;
+                Ok((depths.group(&records).map_err(gone)?, before))
             });
-            let (mut group, again) = match group {
+            let (mut group, before) = match group {
                 Ok(group) => group,
                 Err(why) => {
                     settled.push(unsettled(open.last, &why));
@@ -168,7 +170,7 @@ impl Settler<'_> {
             };
             group.key.clone_from(&open.key);
             let now = hashes(&group.records);
-            let moved = self.lanes.stable.source.live().is_some() && again != now.stable;
+            let moved = self.lanes.stable.source.live().is_some() && before != now.stable;
             match classify(group, self.judge) {
                 _ if moved => rest.push(Open { hashes: now, ..open }),
                 None => settled.push(with_state(open.last, State::Transient)),
