@@ -140,7 +140,7 @@ fn large() {
     println!(
         "{DOCUMENTS} documents a side:\n\n| MiB each | of them changed | peak MB | wall s |\n|---|---|---|---|"
     );
-    for (mib, changed) in [(1, 0), (4, 0), (12, 0), (12, 3), (15, 0)] {
+    for (mib, changed) in [(1, 0), (4, 0), (7, 0), (12, 0), (15, 0), (15, 3)] {
         let document = |id: i32, total: i32| {
             let text = "x".repeat(mib << 20);
             doc! { "_id": id, "text": text, "total": total }

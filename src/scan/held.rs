@@ -49,19 +49,24 @@ impl<'l> Depths<'l> {
         }
     }
 
-    /// Looks at all records under one key. Of two that are held against each other only the fields are kept that differ.
+    /// Looks at all records under one key. Of two that are held against each other only the fields are kept that differ, and none
+    /// of those that nothing is held against.
     ///
     /// # Errors
     /// The record that is not found in its bytes any more.
     pub fn group(&mut self, records: &Pair<Vec<Held<'_>>>) -> Result<Group, (Side, Locator)> {
         let hashes = self.narrow(records);
+        let depth = match records.stable.is_empty() || records.candidate.is_empty() {
+            true => &mut self.digest,
+            false => &mut self.tree,
+        };
         let mut group = Group {
             key: Vec::new(),
             records: Pair::default(),
         };
         for (side, records) in records.as_ref().into_sides() {
             for record in records {
-                let drilled = drill(self.lanes[side], record, &mut self.tree[side]);
+                let drilled = drill(self.lanes[side], record, &mut depth[side]);
                 let (key, mut drilled) = drilled.ok_or((side, record.locator))?;
                 if let Some(hashes) = hashes {
                     drilled.record = hashes[side];
