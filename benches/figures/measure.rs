@@ -72,13 +72,16 @@ fn children() -> f64 {
     ticks(13) + ticks(14)
 }
 
+/// The median of some numbers.
+pub fn middle(all: impl Iterator<Item = f64>) -> f64 {
+    let mut all: Vec<f64> = all.collect();
+    all.sort_by(f64::total_cmp);
+    all[all.len() / 2]
+}
+
 /// The median of each figure over several runs.
 pub fn median(costs: &[Cost]) -> Cost {
-    let of = |figure: fn(&Cost) -> f64| {
-        let mut all: Vec<f64> = costs.iter().map(figure).collect();
-        all.sort_by(f64::total_cmp);
-        all[all.len() / 2]
-    };
+    let of = |figure: fn(&Cost) -> f64| middle(costs.iter().map(figure));
     Cost {
         wall: of(|c| c.wall),
         cpu: of(|c| c.cpu),

@@ -1,6 +1,7 @@
 //! What an audit that is held to half of what a store can give does to somebody who reads single records meanwhile.
 
 use crate::drain::Drain;
+use crate::measure::middle;
 use crate::stores::{Audit, Place, Store};
 use crate::support::block_on;
 use mongodb::bson::{Document, doc};
@@ -11,8 +12,8 @@ use std::time::{Duration, Instant};
 /// The time between two questions of the reader.
 const PACE: Duration = Duration::from_millis(10);
 
-/// Prints the table.
-pub fn figures(stores: &[Store], drains: &[Drain], time: Duration) {
+/// Prints the table: medians of so many rounds, in which the reader is alone and beside an audit in turn.
+pub fn figures(stores: &[Store], drains: &[Drain], rounds: u64, time: Duration) {
     println!(
         "A reader of single records, one each {} ms, beside an audit at half of the drain rate:\n",
         PACE.as_millis()
@@ -25,17 +26,20 @@ pub fn figures(stores: &[Store], drains: &[Drain], time: Duration) {
         let stop = AtomicBool::new(false);
         block_on(read(store, Duration::from_secs(1).min(time), &stop));
         for (how, polite) in [("as it is", false), ("at the lowest priority", true)] {
-            let a = Latency::of(block_on(read(store, time, &stop)));
-            let b = Latency::of(beside(store, drain.rate() / 2.0, time, polite));
+            let (mut alone, mut next_to_it) = (Vec::new(), Vec::new());
+            for _ in 0..rounds {
+                alone.push(Latency::of(block_on(read(store, time, &stop))));
+                next_to_it.push(Latency::of(beside(store, drain.rate() / 2.0, time, polite)));
+            }
+            let of = |seen: &[Latency], what: fn(&Latency) -> f64| middle(seen.iter().map(what));
+            let (a, b) = (of(&alone, |l| l.p99), of(&next_to_it, |l| l.p99));
             println!(
-                "| {} | {how} | {} | {:.2} | {:.2} | {:.2} | {:.2} | {:.2}× |",
+                "| {} | {how} | {} | {:.2} | {:.2} | {a:.2} | {b:.2} | {:.2}× |",
                 store.name,
-                b.reads,
-                a.p50,
-                b.p50,
-                a.p99,
-                b.p99,
-                b.p99 / a.p99
+                next_to_it.iter().map(|seen| seen.reads).sum::<usize>(),
+                of(&alone, |l| l.p50),
+                of(&next_to_it, |l| l.p50),
+                b / a
             );
         }
     }

@@ -20,7 +20,7 @@ mod stores;
 mod support;
 
 use drain::Drain;
-use measure::{number, run};
+use measure::{middle, number, run};
 use mongodb::bson::doc;
 use std::process::Command;
 use std::time::Duration;
@@ -56,7 +56,7 @@ fn main() {
         return;
     }
     let drains = rates(&both, &wanted);
-    guest::figures(&both, &drains, Duration::from_secs(wanted.seconds));
+    guest::figures(&both, &drains, wanted.rounds, Duration::from_secs(wanted.seconds));
     drop(both);
     memory(&wanted);
     large();
@@ -78,7 +78,7 @@ fn rates(stores: &[Store], wanted: &Wanted) -> Vec<Drain> {
             audited.push(audit(&store.against_its_dump(""), &[]).seconds());
         }
         let drain = drain::median(drained);
-        let seconds = median(audited);
+        let seconds = middle(audited.into_iter());
         assert_eq!(
             drain.records, store.records,
             "{}: not all of it was drained",
@@ -184,14 +184,14 @@ fn start(wanted: &Wanted) {
             assert_eq!(cost.code, 10, "one record too many is NO_GO");
             seconds.push(cost.wall - DELAY);
         }
-        println!("| {} to {} | {:.2} |", one.name, other.name, median(seconds));
+        println!(
+            "| {} to {} | {:.2} |",
+            one.name,
+            other.name,
+            middle(seconds.into_iter())
+        );
     }
     println!();
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }
 
 /// The executable.

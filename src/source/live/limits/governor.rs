@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// Pages that bring a second's bytes where bytes are limited: bursts so small that nobody waits behind one for long.
-const PAGES_PER_SECOND: f64 = 100.0;
+const PAGES_PER_SECOND: f64 = 400.0;
 
 /// A page is smaller than this only where a second has fewer than [`FEWEST_PAGES`] of them.
 const SMALL_PAGE: f64 = 16_384.0;
