@@ -26,6 +26,9 @@ fn page_bytes(rate: f64) -> usize {
     page.min(rate / FEWEST_PAGES).max(1.0) as usize
 }
 
+/// How far the bytes may fall behind their pace before there is more than one request at a time.
+const LAG: Duration = Duration::from_millis(10);
+
 /// What was asked of a store, for reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
@@ -326,6 +329,13 @@ impl State {
     fn step(&mut self, now: Duration) -> Step {
         if self.in_flight >= self.adapt.allowed() {
             return Step::Again(LOOK_AGAIN);
+        }
+        if self.in_flight > 0
+            && let Some(pace) = &self.bytes
+            && let wait = pace.behind_in(now, LAG)
+            && !wait.is_zero()
+        {
+            return Step::Again(wait);
         }
         self.in_flight += 1;
         self.usage.most_in_flight = self.usage.most_in_flight.max(self.in_flight);
