@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit, mpsc};
 
-/// Pages of one range that wait to be worked off, at most: as many small ones as keep the ranges behind the first busy.
-const WAITING: usize = 64;
+/// Pages of one range that wait to be worked off.
+const WAITING: usize = 2;
 
 /// Bytes of a page from which on no other comes at the same time, from whichever store: a driver holds it twice meanwhile.
 const LARGE: usize = 4 << 20;

@@ -12,7 +12,7 @@ use tokio::sync::Notify;
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
 /// Pages that bring a second's bytes where bytes are limited: bursts so small that nobody waits behind one for long.
-const PAGES_PER_SECOND: f64 = 400.0;
+const PAGES_PER_SECOND: f64 = 100.0;
 
 /// A page is smaller than this only where a second has fewer than [`FEWEST_PAGES`] of them.
 const SMALL_PAGE: f64 = 16_384.0;
@@ -25,9 +25,6 @@ fn page_bytes(rate: f64) -> usize {
     let page = (rate / PAGES_PER_SECOND).max(SMALL_PAGE);
     page.min(rate / FEWEST_PAGES).max(1.0) as usize
 }
-
-/// How far the bytes may fall behind their pace before there is more than one request at a time.
-const LAG: Duration = Duration::from_millis(10);
 
 /// What was asked of a store, for reports.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -329,13 +326,6 @@ impl State {
     fn step(&mut self, now: Duration) -> Step {
         if self.in_flight >= self.adapt.allowed() {
             return Step::Again(LOOK_AGAIN);
-        }
-        if self.in_flight > 0
-            && let Some(pace) = &self.bytes
-            && let wait = pace.behind_in(now, LAG)
-            && !wait.is_zero()
-        {
-            return Step::Again(wait);
         }
         self.in_flight += 1;
         self.usage.most_in_flight = self.usage.most_in_flight.max(self.in_flight);

@@ -29,12 +29,6 @@ impl Pace {
         Duration::from_secs_f64((start - now).max(0.0))
     }
 
-    /// How long it takes until the pace has fallen behind by `lag`, less than the slack; zero if it has.
-    pub(super) fn behind_in(&self, now: Duration, lag: Duration) -> Duration {
-        let at = self.due + lag.as_secs_f64();
-        Duration::from_secs_f64((at - now.as_secs_f64()).max(0.0))
-    }
-
     /// What was booked turned out to be more, or less.
     pub(super) fn correct(&mut self, booked: f64, used: f64) {
         self.due += (used - booked) / self.per_second;

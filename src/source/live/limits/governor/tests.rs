@@ -150,37 +150,6 @@ fn overload_is_counted_and_takes_concurrency_back() {
 }
 
 #[test]
-fn where_bytes_are_limited_there_is_a_second_request_only_when_the_pace_falls_behind() {
-    let governor = Governor::new(Limits {
-        bytes_per_second: Some(1_000_000.0),
-        ..Limits::default()
-    });
-    let ms = Duration::from_millis;
-    let mut state = governor.inner.state();
-    (0..20).for_each(|_| state.adapt.answered(ms(5)));
-    let mut step = |at: u64, brought: usize| {
-        if brought > 0 {
-            state.in_flight -= 1;
-            state.brought(brought, 0.0, ms(5));
-            state.expected = 0.0;
-        }
-        match state.step(ms(at)) {
-            Step::Go(wait, _) => (true, wait.as_millis()),
-            Step::Again(wait) => (false, wait.as_millis()),
-            Step::Refused(refusal) => panic!("{}", refusal.problem),
-        }
-    };
-    assert_eq!(step(1_000, 0), (true, 0));
-    // Unused time is made up for as far as the slack goes: it is 50 ms behind, and 30 ms are brought.
-    assert_eq!(step(1_000, 30_000), (true, 0));
-    assert_eq!(step(1_000, 0), (true, 0));
-    // Another 50 ms are brought, so it is 30 ms ahead; and one is under way.
-    assert_eq!(step(1_000, 50_000), (false, 40));
-    assert_eq!(step(1_039, 0), (false, 1));
-    assert_eq!(step(1_040, 0), (true, 0));
-}
-
-#[test]
 fn bytes_keep_to_their_limit_within_five_percent() {
     const RATE: f64 = 2_000_000.0;
     let governor = Governor::new(Limits {
