@@ -89,10 +89,11 @@ impl Digester {
         }
         if p.plain[rule] && self.depth == Depth::Digest {
             let seed = p.seeds[rule];
-            self.encoder.clear();
-            let hash = match raw.flat(&mut self.flat) {
-                true => Some(hashed(p, seed, self.flat.bytes(), false)),
-                false => self.hash_long(p, seed, raw).map(Some),
+            let hash = if raw.flat(&mut self.flat) {
+                Some(hashed(p, seed, self.flat.bytes(), false))
+            } else {
+                self.encoder.clear();
+                self.hash_long(p, seed, raw).map(Some)
             };
             if let Some(hash) = hash {
                 if self.sum_up(seed, hash) {
