@@ -5,7 +5,7 @@ use super::judge::MappingJudge;
 use super::lane::Lane;
 use super::pass::Monitor;
 use super::reconcile::{fetch, join};
-use super::settle::{Patience, Settler};
+use super::settle::{Patience, Settler, gone_by_now};
 use super::summary::{columns, coverage, equality_box, heat, ignored, lossy, notices, tolerances};
 use super::suspects::Suspects;
 use super::unique::Repeated;
@@ -18,6 +18,7 @@ use crate::digest::{Hasher, Leaves, count_under, root};
 use crate::mapping::Compare;
 use crate::report::{Class, CompareResult, Counts, Divergence, FieldCount, Metadata, Sample, State};
 use crate::store::{SortBudget, SortError, Sorter};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
@@ -107,6 +108,9 @@ pub(super) fn reconcile(
     });
     let mut unread = scanned.tally.unread.clone();
     let aside = scanned.aside.take();
+    // Of what was put aside in the first pass both readings are there.
+    let fetched = aside.is_none();
+    let mut suspected = None;
     let (aside, again) = match aside {
         Some(aside) => (Some(aside), Vec::new()),
         None => {
@@ -122,6 +126,7 @@ pub(super) fn reconcile(
             } else {
                 let (aside, unread) = fetch(lanes, &suspects, &means)?;
                 again.extend(unread);
+                suspected = suspects.into_keys();
                 (Some(aside), again)
             }
         }
@@ -141,20 +146,30 @@ pub(super) fn reconcile(
             prepared.sides.as_ref().zip(lanes),
         );
         let unread = Pair::from_fn(|side| unread.iter().any(|u| u.side == side));
+        let differed = |key: &[u8]| {
+            let suspected = suspected.as_ref();
+            suspected.is_some_and(|keys| keys.contains(&means.hasher.key(key)))
+        };
         let settler = Settler {
             lanes,
             judge: &judge,
             patience: means.patience,
             monitor: means.monitor,
             since: Instant::now(),
+            differed: &differed,
         };
-        join(lanes, aside, &settler, &|mut finding| {
+        let tell = |mut finding| {
             doubt(&mut finding, unread);
             let divergence = wire(name, &key_names, &finding);
             let json = serde_json::to_vec(&divergence).expect("a divergence has a JSON form");
             let mut told = told.lock().expect("no worker panics while it holds the lock");
             told.take(&finding, &json)
-        })?;
+        };
+        join(lanes, aside, &settler, &tell)?;
+        let nothing = told.lock().is_ok_and(|told| told.sorter.len() == 0);
+        if fetched && nothing && settler.live() && !tally.equal() {
+            tell(gone_by_now(&tally.leaves))?;
+        }
     }
     let Told {
         counts,
@@ -186,6 +201,8 @@ pub(super) fn reconcile(
         total: by_class.values().sum(),
         by_class,
     });
+    let mut fields: Vec<FieldCount> = fields.collect();
+    fields.sort_by_key(|field| Reverse(field.total));
     Ok(CompareResult {
         name: name.clone(),
         namespaces: lanes.map(|l| Some(l.namespace.name.clone())),
@@ -194,7 +211,7 @@ pub(super) fn reconcile(
         coverage: coverage(tally, &unread),
         roots: roots(&tally.leaves),
         counts,
-        fields: fields.collect(),
+        fields,
         columns: columns(tally),
         heat: heat(tally),
         divergences: Sample::new(items, total),

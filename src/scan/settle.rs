@@ -9,8 +9,8 @@ use super::lane::Lane;
 use super::lookup::{Found, look_up};
 use super::pass::Monitor;
 use crate::diff::{Drilled, Finding, Group, Judge, classify};
-use crate::digest::RecordHash;
-use crate::report::State;
+use crate::digest::{Leaves, RecordHash};
+use crate::report::{Class, State};
 use crate::{Pair, Side};
 use rustc_hash::FxHashMap;
 use std::time::{Duration, Instant};
@@ -36,6 +36,8 @@ pub(super) struct Settler<'a> {
     pub monitor: &'a Monitor,
     /// When the reading that the suspects come from had ended.
     pub since: Instant,
+    /// Whether the records under a key differed in that reading for certain.
+    pub differed: &'a (dyn Fn(&[u8]) -> bool + Sync),
 }
 
 /// A key that is not decided yet.
@@ -68,7 +70,10 @@ impl Settler<'_> {
     pub fn open(&self, group: Group, records: &Pair<Vec<Held<'_>>>) -> Result<Option<Open>, Box<Finding>> {
         let (key, hashes) = (group.key.clone(), hashes(&group.records));
         let Some(last) = classify(group, self.judge) else {
-            return Ok(None);
+            return match self.live() && (self.differed)(&key) {
+                true => Err(Box::new(equal_by_now(key))),
+                false => Ok(None),
+            };
         };
         if !self.live() {
             return Err(Box::new(last));
@@ -200,6 +205,31 @@ fn sorted(hashes: impl Iterator<Item = RecordHash>) -> Vec<RecordHash> {
 fn with_state(mut finding: Finding, state: State) -> Finding {
     finding.state = state;
     finding
+}
+
+/// A key whose records differed when they were first read and do not any more.
+fn equal_by_now(key: Vec<u8>) -> Finding {
+    Finding {
+        key,
+        keyed: true,
+        class: Class::Changed,
+        state: State::Transient,
+        fields: Vec::new(),
+        places: Pair::default(),
+        detail: Some("it differed in the first reading and was equal in the second".to_owned()),
+    }
+}
+
+/// What differed in the first reading of a compare of which nothing was found when its suspects were read again.
+pub(super) fn gone_by_now(leaves: &Pair<Leaves>) -> Finding {
+    let leaves = leaves.stable.differing(&leaves.candidate).count();
+    Finding {
+        keyed: false,
+        detail: Some(format!(
+            "{leaves} leaves differed in the first reading; all of it was equal, or gone on both sides, in the second"
+        )),
+        ..equal_by_now(Vec::new())
+    }
 }
 
 /// A finding that could not be looked at again.

@@ -80,6 +80,14 @@ impl Suspects {
         *self = Suspects::Leaves(flags);
     }
 
+    /// The keys that differ for certain, where they are known one by one.
+    pub fn into_keys(self) -> Option<FxHashSet<KeyHash>> {
+        match self {
+            Suspects::Keys { keys, .. } => Some(keys),
+            Suspects::Leaves(_) => None,
+        }
+    }
+
     /// Whether nothing is suspect.
     pub fn is_empty(&self) -> bool {
         match self {

@@ -112,6 +112,37 @@ fn a_write_between_two_looks_is_seen_at_the_later_time() {
     assert_eq!(ran.found("transient").len(), 3, "{}", ran.said);
 }
 
+/// What differed in the first reading and was equal, or gone on both sides, in the second is told, and no contradiction.
+#[test]
+fn what_is_equal_by_the_second_reading_is_transient() {
+    for gone in [false, true] {
+        let (member, dump) = (drifted(Topology::Standalone), tempfile::tempdir().unwrap());
+        member.change(|content| {
+            content.put("shop.orders", [orders()[5].clone()]);
+            if gone {
+                content.put("shop.orders", [orders()[77].clone()]);
+            } else {
+                content.remove("shop.orders", |d| d.get_i32("_id").ok() == Some(9999));
+            }
+        });
+        let mut readings = 0;
+        member.rule(move |command, content| {
+            let whole = command.contains_key("find") && !command.contains_key("limit");
+            readings += u32::from(whole && command.get_document("filter").is_ok_and(Document::is_empty));
+            if readings == 2 {
+                content.put("shop.orders", [orders()[77].clone()]);
+                content.remove("shop.orders", |d| d.get_i32("_id").ok() == Some(9999));
+            }
+            is_cut(command).then(|| refused(13, "Unauthorized"))
+        });
+        let ran = audit(&config(&member, "orders", &dump), &["--strategy", "sketch"]);
+        assert_eq!(ran.verdict(), "GO", "{gone}: {}", ran.said);
+        let told: Vec<String> = ran.found("transient").into_iter().collect();
+        assert_eq!(told.len(), 1, "{gone}: {told:?}");
+        assert_eq!(told[0].starts_with("orders changed 77"), !gone, "{told:?}");
+    }
+}
+
 #[test]
 fn a_look_that_was_not_made_twice_is_unknown_and_says_why() {
     let (member, dump) = (drifted(Topology::Standalone), tempfile::tempdir().unwrap());
