@@ -78,6 +78,10 @@ pub(super) fn resolve(
     let said = config.unmapped.as_ref().map(|u| (u.span().start, *u.get_ref()));
     let unmapped = said.map(|(_, u)| u).or(defaults.unmapped).unwrap_or_default();
     let text = |t: Option<Spanned<String>>| t.map(|t| (t.span().start, t.into_inner()));
+    if let (Unmapped::Compare, Some(expires)) = (unmapped, &config.expires) {
+        let message = "expires ends an `unmapped = \"ignore\"` or `\"report\"`; here it ends nothing";
+        return Err(source.error(expires.span().start, message));
+    }
     let declared = declaration(
         source,
         text(config.reason),

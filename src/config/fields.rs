@@ -168,6 +168,7 @@ pub(super) fn resolve(table: Table, at: usize, source: &Source<'_>) -> Result<Fi
         spots,
     };
     let (ignore, tolerance) = (field.ignore, field.tolerance.is_some());
+    let expires = field.declaration.as_ref().is_some_and(|d| d.expires.is_some());
     match () {
         () if ignore && tolerance => wrong("tolerance", "is ignored, so its tolerance does nothing"),
         () if ignore && field.declaration.is_none() => wrong("ignore", "ignore needs a reason"),
@@ -185,6 +186,10 @@ pub(super) fn resolve(table: Table, at: usize, source: &Source<'_>) -> Result<Fi
         () if only.is_some() && tolerance => wrong(
             "tolerance",
             "exists on one side only, so there is nothing to tolerate",
+        ),
+        () if !ignore && !tolerance && (only.is_none() || field.expects()) && expires => wrong(
+            "expires",
+            "expires ends an ignore, a tolerance or an only of which nothing is expected; here it ends nothing",
         ),
         () => check_paths(&field, &wrong).map(|()| field.clone()),
     }

@@ -122,6 +122,14 @@ pub struct Field {
     pub spots: Spots,
 }
 
+impl Field {
+    /// Whether something is expected of a field of one side only.
+    pub fn expects(&self) -> bool {
+        let default = self.only.is_some_and(|side| self.default[side].is_some());
+        self.expect.is_some() || self.expect_type.is_some() || default
+    }
+}
+
 impl Compare {
     /// A compare without any rules, for two namespaces that should be the same.
     pub fn plain(name: String, namespaces: Pair<String>, key: Vec<String>) -> Compare {
@@ -161,10 +169,22 @@ impl Compare {
         blake3::hash(&json).to_hex().to_string()
     }
 
-    /// What is not compared, by name, and why: ignored fields, and `*` for all that no rule names.
-    pub fn ignored(&self) -> impl Iterator<Item = (&str, &Declaration)> {
-        let fields = self.fields.iter().filter(|f| f.ignore);
-        let named = fields.filter_map(|f| Some((f.name.as_str(), f.declaration.as_ref()?)));
-        named.chain(self.unmapped_reason.as_ref().map(|d| ("*", d)))
+    /// What is not compared, by name, and why: ignored fields, those of one side of which nothing is expected, and `*` for all
+    /// that no rule names.
+    pub fn ignored(&self) -> impl Iterator<Item = (&str, Declaration)> {
+        let named = self.fields.iter().filter_map(|field| {
+            let only = field.only.filter(|_| !field.expects());
+            let declared = field.declaration.clone();
+            let declared = match (field.ignore, only) {
+                (true, _) => declared?,
+                (false, Some(side)) => declared.unwrap_or_else(|| Declaration {
+                    reason: format!("only {side} has it"),
+                    ..Declaration::default()
+                }),
+                (false, None) => return None,
+            };
+            Some((field.name.as_str(), declared))
+        });
+        named.chain(self.unmapped_reason.clone().map(|d| ("*", d)))
     }
 }

@@ -103,11 +103,11 @@ pub(super) fn tolerances(compare: &Compare, used: BTreeMap<(String, String), u64
 }
 
 pub(super) fn ignored(compare: &Compare, tally: &Tally) -> Vec<IgnoredField> {
-    let of = |(name, declared): (&str, &crate::mapping::Declaration)| IgnoredField {
+    let of = |(name, declared): (&str, crate::mapping::Declaration)| IgnoredField {
         path: name.to_owned(),
-        reason: declared.reason.clone(),
-        owner: declared.owner.clone(),
         expires: expiry(declared.expires.as_ref()),
+        reason: declared.reason,
+        owner: declared.owner,
     };
     let mut out: Vec<IgnoredField> = compare.ignored().map(of).collect();
     if compare.unmapped_reason.is_none() {

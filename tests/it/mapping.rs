@@ -331,6 +331,53 @@ fn fields_of_one_side_are_held_to_what_is_expected() {
     }
 }
 
+/// A field of one side of which nothing is expected is not compared, and so it is listed, and ends when it says so.
+#[test]
+fn fields_of_one_side_are_listed_and_end() {
+    let run = |keys: &str| {
+        let keys = format!("only = \"candidate\"\n{keys}");
+        one("\"a\":\"x\"", "a,extra", "x,5", &field("extra", &keys))
+    };
+    let listed = |keys: &str| {
+        let ignored = run(keys).audit(&[]).report["result"]["compares"][0]["ignored"].clone();
+        (
+            ignored[0]["path"] == "extra",
+            ignored[0]["reason"].as_str().unwrap_or("?").to_owned(),
+        )
+    };
+    assert_eq!(listed(""), (true, "only candidate has it".to_owned()));
+    assert_eq!(listed("reason = \"new\""), (true, "new".to_owned()));
+    assert!(!listed("expect = 5").0);
+    let ended = "reason = \"gone by spring\"\nexpires = \"2025-01-01\"";
+    let audited = run(ended).audit(&[]);
+    assert_eq!(audited.end.code, 20);
+    audited.end.says(&["IGNORE_EXPIRED"]);
+    run(&format!("expect = 5\n{ended}"))
+        .check(&[])
+        .expect(64)
+        .says(&["ends nothing"]);
+}
+
+/// The columns that differ most come first.
+#[test]
+fn fields_are_listed_by_how_often_they_differ() {
+    let lines = |v: [[i32; 2]; 3]| -> String {
+        let line = |(i, [a, b]): (usize, [i32; 2])| format!("{{\"_id\":{i},\"a\":{a},\"b\":{b}}}\n");
+        v.into_iter().enumerate().map(line).collect()
+    };
+    let (stable, candidate) = (lines([[0, 0], [0, 0], [0, 0]]), lines([[1, 1], [0, 1], [0, 1]]));
+    let audited = Mapped::new(("t.ndjson", &stable), ("t.ndjson", &candidate), "").audit(&[]);
+    let fields = &audited.report["result"]["compares"][0]["fields"];
+    assert_eq!(
+        (&fields[0]["path"], &fields[0]["total"]),
+        (&"b".into(), &3.into())
+    );
+    assert_eq!(
+        (&fields[1]["path"], &fields[1]["total"]),
+        (&"a".into(), &1.into())
+    );
+}
+
 #[test]
 fn a_float_column_is_compared_as_float() {
     let table = "CREATE TABLE k.t (id text PRIMARY KEY, v float, w list<float>);\n";
