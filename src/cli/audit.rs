@@ -1,6 +1,6 @@
 //! `diff`, `audit`, `init` and `config`.
 
-use super::args::{Audit, Chosen, Config as ConfigCommand, Diff, Init, Outputs, Tuning};
+use super::args::{Audit, Chosen, Config as ConfigCommand, Diff, Init, Tuning};
 use super::progress::{Signals, watch};
 use super::{Failure, output, seal};
 use crate::Pair;
@@ -9,9 +9,11 @@ use crate::plan::Plan;
 use crate::scan::{Choices, Session};
 use crate::source::live::{holds_password, shown};
 use crate::source::{Source, is_stream};
-use crate::store::{create_private_dir, write_atomic};
+use crate::store::{create_private_dir, hold_dir, write_atomic};
 use crate::verdict::{DEFAULT_POLICY, Exit, Policy};
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// Reads the configuration and puts the command line's wishes over it.
 pub(super) fn load(chosen: &Chosen, tuning: &Tuning) -> Result<Config, Failure> {
@@ -68,7 +70,7 @@ pub(super) fn policy(file: Option<&Path>, config: &Config) -> Result<Policy, Fai
                 .map_err(|e| Failure::new(Exit::Usage, format!("cannot read {shown}: {e}")))?;
             Policy::parse(&shown, &text)
         }
-        (None, Some(section)) => Policy::parse("[policy]", section),
+        (None, Some(text)) => Policy::parse_section(config.file.as_deref().unwrap_or_default(), text),
         (None, None) => Ok(Policy::strict()),
     };
     parsed.map_err(|e| Failure::new(Exit::Usage, e.to_string()))
@@ -85,7 +87,9 @@ pub(super) fn audit(args: Audit) -> Result<Exit, Failure> {
         return Err(Failure::new(Exit::Usage, message));
     }
     let policy = policy(args.policy.as_deref(), &config)?;
-    conduct(config, policy, args.chosen.only, &args.tuning, &args.outputs)
+    let kept = output::Kept::of(&config, args.tuning.run_dir.as_deref()).and(&args.policy);
+    let sinks = output::open(&args.outputs, &kept)?;
+    conduct(config, policy, args.chosen.only, &args.tuning, sinks)
 }
 
 /// `assay diff`.
@@ -127,7 +131,9 @@ pub(super) fn diff(args: Diff) -> Result<Exit, Failure> {
         run_dir: args.tuning.run_dir.or(Some(temp.path().to_owned())),
         ..args.tuning
     };
-    conduct(config, Policy::strict(), Vec::new(), &tuning, &args.outputs)
+    let kept = output::Kept::of(&config, tuning.run_dir.as_deref());
+    let sinks = output::open(&args.outputs, &kept)?;
+    conduct(config, Policy::strict(), Vec::new(), &tuning, sinks)
 }
 
 /// A location from the command line, which everybody on the machine can see.
@@ -160,11 +166,10 @@ pub(super) fn conduct(
     policy: Policy,
     only: Vec<String>,
     tuning: &Tuning,
-    outputs: &Outputs,
+    sinks: Vec<output::Sink>,
 ) -> Result<Exit, Failure> {
     let signals = Signals::listen();
     refuse_streams_twice(&config)?;
-    let sinks = output::open(outputs, &output::Kept::of(&config, tuning.run_dir.as_deref()))?;
     let base = tuning.run_dir.clone().unwrap_or_else(|| config.run.dir.clone());
     create_private_dir(&base).map_err(|e| {
         Failure::new(
@@ -179,28 +184,63 @@ pub(super) fn conduct(
         again: None,
         shared: false,
     };
-    let (session, dir) = begin(config, policy, choices, tuning.run_dir.as_deref(), &base)?;
+    let (session, place) = begin(config, policy, choices, tuning.run_dir.as_deref(), &base)?;
+    let dir = &place.dir;
     let report = watch(
         session.stored_bytes(),
         &signals,
         &|| session.waits_for(),
-        |monitor| session.audit(&dir, monitor, &|| signals.stop_is_final()),
+        |monitor| session.audit(dir, monitor),
     )?;
-    seal::seal(&dir)?;
-    output::write(sinks, &report, &dir)?;
+    seal::seal(dir)?;
+    output::write(sinks, &report, dir)?;
     Ok(report.verdict.map_or(Exit::Hold, |v| v.exit()))
 }
 
-/// A finished run is never overwritten.
-pub(super) fn refuse_finished(dir: &Path) -> Result<(), Failure> {
-    if !dir.join("report.json").exists() {
-        return Ok(());
+/// Takes a run directory for this process.
+///
+/// # Errors
+/// Another process works in it, or it holds a finished run, which is never overwritten.
+pub(super) fn take(dir: &Path) -> Result<File, Failure> {
+    let held = create_private_dir(dir).and_then(|()| hold_dir(dir));
+    let held = held.map_err(|e| {
+        let message = format!("cannot begin a run in {}: {e}", dir.display());
+        Failure::new(Exit::Unwritable, message)
+    })?;
+    let held = held.ok_or_else(|| {
+        let message = format!(
+            "another assay works in {}; wait for its end, or choose another --run-dir",
+            dir.display()
+        );
+        Failure::new(Exit::Temporary, message)
+    })?;
+    if seal::is_finished(dir) {
+        let message = format!(
+            "{} holds a finished run already; choose another --run-dir",
+            dir.display()
+        );
+        return Err(Failure::new(Exit::Usage, message));
     }
-    let message = format!(
-        "{} holds a finished run already; choose another --run-dir",
-        dir.display()
-    );
-    Err(Failure::new(Exit::Usage, message))
+    Ok(held)
+}
+
+/// A run directory of this process.
+struct Place {
+    dir: PathBuf,
+    _held: File,
+}
+
+/// The runs below `base` that can be taken up again, the latest last. One that was begun so long ago that its evidence would
+/// be too old is left alone.
+fn unfinished(base: &Path, max_age: Duration) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(base).into_iter().flatten();
+    let mut dirs: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).collect();
+    let begun = |dir: &PathBuf| std::fs::metadata(dir.join("plan.json")).and_then(|plan| plan.modified());
+    // A clock that was set back makes nothing too old.
+    let fresh = |at: SystemTime| at.elapsed().is_ok_and(|age| age < max_age) || at > SystemTime::now();
+    dirs.retain(|dir| begun(dir).is_ok_and(fresh) && !seal::is_finished(dir));
+    dirs.sort();
+    dirs
 }
 
 /// Opens the session and its run directory: an unfinished run of the same question is taken up again, under its seed.
@@ -210,43 +250,36 @@ fn begin(
     mut choices: Choices,
     explicit: Option<&Path>,
     base: &Path,
-) -> Result<(Session, PathBuf), Failure> {
-    let unfinished = |dir: &Path| -> Option<Plan> {
-        let text = std::fs::read(dir.join("plan.json")).ok()?;
-        (!dir.join("report.json").exists()).then_some(serde_json::from_slice(&text).ok()?)
-    };
+) -> Result<(Session, Place), Failure> {
+    let mut held = explicit.map(take).transpose()?;
     // What comes through a pipe comes once: there is no second look at it, and no run to take up.
     let streams = config.sides.as_ref().map(|s| is_stream(&s.location));
     let candidates: Vec<PathBuf> = match explicit {
         _ if streams.stable || streams.candidate => Vec::new(),
         Some(dir) => vec![dir.to_owned()],
-        None => {
-            let entries = std::fs::read_dir(base).into_iter().flatten();
-            let mut dirs: Vec<PathBuf> = entries
-                .filter_map(|e| Some(e.ok()?.path()))
-                .filter(|p| p.is_dir())
-                .collect();
-            dirs.sort();
-            dirs
-        }
+        None => unfinished(base, Duration::from_secs(policy.max_age_seconds)),
     };
-    if let Some(dir) = explicit {
-        refuse_finished(dir)?;
-    }
-    for dir in candidates.iter().rev() {
-        let Some(plan) = unfinished(dir) else { continue };
+    for dir in candidates.into_iter().rev() {
+        let plan = std::fs::read(dir.join("plan.json")).ok();
+        let Some(plan) = plan.and_then(|text| serde_json::from_slice::<Plan>(&text).ok()) else {
+            continue;
+        };
+        let shown = dir.display();
         let seed = u64::from_str_radix(&plan.seed, 16).ok();
         if choices.seed.is_some() && choices.seed != seed {
             if explicit.is_some() {
                 let message = format!(
-                    "{} was begun under seed {}; use it or another --run-dir",
-                    dir.display(),
+                    "{shown} was begun under seed {}; use it or another --run-dir",
                     plan.seed
                 );
                 return Err(Failure::new(Exit::Usage, message));
             }
             continue;
         }
+        // One that another process works in is not unfinished.
+        let Some(held) = held.take().or_else(|| take(&dir).ok()) else {
+            continue;
+        };
         let again = Choices {
             seed,
             again: Some(plan.clone()),
@@ -255,14 +288,12 @@ fn begin(
         let session = Session::open(config.clone(), policy.clone(), &again, base)?;
         match difference(&plan, &session.plan) {
             None => {
-                tracing::info!("taking up the unfinished run in {}", dir.display());
-                return Ok((session, dir.clone()));
+                tracing::info!("taking up the unfinished run in {shown}");
+                seal::open(&dir)?;
+                return Ok((session, Place { dir, _held: held }));
             }
             Some(what) if explicit.is_some() => {
-                let message = format!(
-                    "{} was begun with another {what}; choose another --run-dir",
-                    dir.display()
-                );
+                let message = format!("{shown} was begun with another {what}; choose another --run-dir");
                 return Err(Failure::new(Exit::Usage, message));
             }
             Some(_) => {}
@@ -271,16 +302,20 @@ fn begin(
     choices.slices.get_or_insert(1);
     let session = Session::open(config, policy, &choices, base)?;
     let dir = explicit.map_or_else(|| base.join(run_name(&session.plan)), Path::to_owned);
+    let held = held.map_or_else(|| take(&dir), Ok)?;
     let json = serde_json::to_vec_pretty(&session.plan).expect("a plan has a JSON form");
-    create_private_dir(&dir)
-        .and_then(|()| write_atomic(&dir.join("plan.json"), |out| out.write_all(&json)))
-        .map_err(|e| {
-            Failure::new(
-                Exit::Unwritable,
-                format!("cannot begin a run in {}: {e}", dir.display()),
-            )
-        })?;
-    Ok((session, dir))
+    write_atomic(&dir.join("plan.json"), |out| out.write_all(&json)).map_err(|e| {
+        let message = format!("cannot begin a run in {}: {e}", dir.display());
+        Failure::new(Exit::Unwritable, message)
+    })?;
+    Ok((session, Place { dir, _held: held }))
+}
+
+/// How a plan's inputs are read.
+fn readings(plan: &Plan) -> impl Iterator<Item = Pair<&str>> {
+    plan.compares
+        .iter()
+        .map(|c| c.inputs.as_ref().map(|input| input.reading.as_str()))
 }
 
 /// What the plan of a run that was begun has different from the plan at hand.
@@ -297,6 +332,9 @@ fn difference(old: &Plan, new: &Plan) -> Option<&'static str> {
             .ne(new.compares.iter().map(|c| &c.mapping)) =>
         {
             "mapping"
+        }
+        () if readings(old).ne(readings(new)) => {
+            "way of reading its stores (format, dialect, types or consistency)"
         }
         () if old.compares != new.compares => "pair of stores (or they have changed since)",
         () if old.seed != new.seed => "seed",

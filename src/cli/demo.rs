@@ -81,7 +81,8 @@ fn hold(args: &Demo, run: &Path, planted: &[Planted]) -> Result<(bool, String), 
         output: Vec::new(),
         color: "auto".to_owned(),
     };
-    let verdict = audit::conduct(config, Policy::strict(), Vec::new(), &tuning, &outputs)?;
+    let sinks = output::open(&outputs, &output::Kept::of(&config, Some(run)))?;
+    let verdict = audit::conduct(config, Policy::strict(), Vec::new(), &tuning, sinks)?;
     let mut found = BTreeSet::new();
     for listed in output::divergences(run).map_err(broken)? {
         let listed = listed.map_err(broken)?;

@@ -45,6 +45,13 @@ impl Kept {
         }
     }
 
+    /// And these files.
+    pub(super) fn and<'p>(mut self, files: impl IntoIterator<Item = &'p PathBuf>) -> Kept {
+        self.inputs
+            .extend(files.into_iter().filter_map(|f| f.canonicalize().ok()));
+        self
+    }
+
     /// What a finished run keeps.
     fn run(run: &Path) -> Kept {
         Kept {
@@ -140,8 +147,10 @@ fn target(file: &Path, kept: &Kept) -> Result<Target, Failure> {
                 .unwrap_or(Path::new("."));
             let mut temp = tempfile::Builder::new();
             temp.prefix(".assay-");
-            #[cfg(unix)]
-            temp.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+            // It holds data: its owner's alone, unless there is a file already that says otherwise.
+            if let Ok(before) = std::fs::metadata(&path) {
+                temp.permissions(before.permissions());
+            }
             temp.tempfile_in(dir).map(|temp| Target::File(path.clone(), temp))
         }
     };

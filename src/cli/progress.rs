@@ -33,11 +33,6 @@ impl Signals {
         let _ = signal_hook::flag::register(SIGTERM, signals.terminate.clone());
         signals
     }
-
-    /// Whether a stop is to end in a report (SIGINT) and not only in a checkpoint (SIGTERM).
-    pub(super) fn stop_is_final(&self) -> bool {
-        !self.terminate.load(Ordering::Relaxed)
-    }
 }
 
 /// What says why nothing is read at the moment, if so.
@@ -69,11 +64,13 @@ fn show(total: u64, monitor: &Monitor, over: &Over, signals: &Signals, waits: Wa
     let (started, mut said) = (Instant::now(), Instant::now());
     while !over.is_so() {
         over.wait(Duration::from_millis(20));
-        if signals.interrupt.load(Ordering::Relaxed) || signals.terminate.load(Ordering::Relaxed) {
-            monitor.stop.store(true, Ordering::Relaxed);
-        }
+        // SIGINT ends in a report, SIGTERM in checkpoints only.
         if signals.interrupt.load(Ordering::Relaxed) {
-            monitor.end.store(true, Ordering::Relaxed);
+            monitor.end.store(true, Ordering::Release);
+            monitor.stop.store(true, Ordering::Release);
+        }
+        if signals.terminate.load(Ordering::Relaxed) {
+            monitor.stop.store(true, Ordering::Release);
         }
         let bytes = monitor.bytes.load(Ordering::Relaxed);
         match &bar {

@@ -19,8 +19,29 @@ const FILES: [&str; 3] = ["report.json", "verdict.json", "divergences.ndjson"];
 pub(super) fn belongs(name: &str) -> bool {
     FILES.contains(&name)
         || [SEAL, "plan.json"].contains(&name)
-        || name.ends_with(".part")
+        || [".part", ".ranges"].iter().any(|end| name.ends_with(end))
         || name.starts_with(".assay-")
+}
+
+/// Whether a directory holds a finished run. One that was interrupted is none: it left a report, and can be taken up again.
+pub(super) fn is_finished(run: &Path) -> bool {
+    run.join(SEAL).exists()
+        && std::fs::read(run.join("report.json")).is_ok_and(|report| {
+            let report: serde_json::Value = serde_json::from_slice(&report).unwrap_or_default();
+            report["run"]["outcome"] != "cancelled"
+        })
+}
+
+/// Takes the seal of a run away that is taken up again.
+pub(super) fn open(run: &Path) -> Result<(), Failure> {
+    let path = run.join(SEAL);
+    match std::fs::remove_file(&path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => {
+            let message = format!("cannot remove {}: {e}", path.display());
+            Err(Failure::new(Exit::Unwritable, message))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Seals a run that has just been finished.

@@ -1,14 +1,14 @@
 //! `plan`, `scan` and `merge`: an audit in steps, for several processes.
 
 use super::args::{Chosen, Merge, Plan as PlanArgs, Scan};
-use super::audit::{load, policy, refuse_finished};
+use super::audit::{load, policy, take};
 use super::progress::{Signals, watch};
 use super::{Failure, output, seal};
 use crate::config::Config;
 use crate::plan::Plan;
 use crate::scan::{Choices, Session};
 use crate::source::is_stream;
-use crate::store::{create_private_dir, write_atomic};
+use crate::store::write_atomic;
 use crate::verdict::{Exit, Policy};
 use std::path::Path;
 
@@ -68,9 +68,11 @@ pub(super) fn merge(args: Merge) -> Result<Exit, Failure> {
         .run_dir
         .clone()
         .unwrap_or_else(|| args.parts.join("run"));
-    refuse_finished(&dir)?;
     let config = load(&args.chosen, &args.tuning)?;
-    let sinks = output::open(&args.outputs, &output::Kept::of(&config, Some(&dir)))?;
+    let _held = take(&dir)?;
+    let files = [&args.plan].into_iter().chain(&args.policy);
+    let kept = output::Kept::of(&config, Some(&dir)).and(files);
+    let sinks = output::open(&args.outputs, &kept)?;
     let temp = spool()?;
     let session = follow(
         config,
@@ -79,8 +81,7 @@ pub(super) fn merge(args: Merge) -> Result<Exit, Failure> {
         args.policy.as_deref(),
         temp.path(),
     )?;
-    create_private_dir(&dir)
-        .map_err(|e| Failure::new(Exit::Unwritable, format!("cannot create {}: {e}", dir.display())))?;
+    seal::open(&dir)?;
     let report = watch(
         session.stored_bytes(),
         &signals,

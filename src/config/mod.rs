@@ -44,7 +44,7 @@ pub struct Config {
     pub run: RunConfig,
     /// The key of compares that are not configured.
     pub default_key: Vec<String>,
-    /// The text of the `[policy]` section, if there is one.
+    /// The text of the whole configuration, if it has a `[policy]` section.
     pub policy: Option<String>,
     /// BLAKE3 of the file, hex.
     pub digest: String,
@@ -64,7 +64,7 @@ struct File {
     #[serde(default)]
     run: RunConfig,
     namespaces: Option<Spanned<NamespacesConfig>>,
-    policy: Option<toml::Table>,
+    policy: Option<serde::de::IgnoredAny>,
     #[serde(default)]
     compare: Vec<Spanned<compares::CompareConfig>>,
 }
@@ -164,7 +164,7 @@ impl Config {
             settle: parsed.settle,
             run: parsed.run,
             default_key: Vec::new(),
-            policy: parsed.policy.map(|table| table.to_string()),
+            policy: parsed.policy.map(|_| text.to_owned()),
             digest: blake3::hash(text.as_bytes()).to_hex().to_string(),
         })
     }

@@ -75,6 +75,8 @@ pub struct Input {
     pub namespace: String,
     /// Its size as stored, in bytes. A file that has changed since is refused; of a live store it is an estimate.
     pub stored_bytes: u64,
+    /// Digest of how its records are read, hex: format, dialect, types of columns, consistency.
+    pub reading: String,
     /// The ranges of a live store; positions in its spans number them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ranges: Vec<Range>,
@@ -221,6 +223,7 @@ mod tests {
             location: "x".into(),
             namespace: "x".into(),
             stored_bytes: 9,
+            reading: String::new(),
             ranges: Vec::new(),
         };
         Plan {

@@ -22,8 +22,11 @@ pub struct AuditResult {
     pub config_digest: Option<String>,
     /// The two stores.
     pub stores: Pair<StoreIdentity>,
-    /// The names of all compares that the configuration asks for, whether or not they could be run.
+    /// The names of all compares that were asked for, whether or not they could be run.
     pub planned: Vec<String>,
+    /// The names of those that the configuration has and the command line left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// One result per compare that was run, in configuration order.
     pub compares: Vec<CompareResult>,
 }

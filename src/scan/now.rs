@@ -7,6 +7,7 @@ use super::lookup::{Found, look_up, read_through};
 use super::session::Session;
 use super::settle::forget_places;
 use super::wire::{key_names, wire};
+use crate::canon::ejson::is_relaxed;
 use crate::canon::{Encoder, Equality, Numbers, temporal};
 use crate::diff::classify;
 use crate::model::{Number, NumberType, Value};
@@ -48,12 +49,16 @@ impl Session {
             return Ok(Now::Gone);
         }
         let lanes = prepared.lanes.as_ref();
+        let guessed = Pair::from_fn(|side| {
+            let relaxed = |held: &Held<'_>| is_relaxed(&held.bytes);
+            lanes[side].namespace.format == Format::Ndjson && records[side].iter().any(relaxed)
+        });
         let group = Depths::of(lanes).group(&records);
         let group = group.map_err(|(side, _)| format!("{side}: the record cannot be read"))?;
         let judge = MappingJudge::new(
             &prepared.compare,
             prepared.equality,
-            lanes.map(|lane| lane.namespace.format == Format::Ndjson),
+            guessed,
             prepared.sides.as_ref().zip(lanes),
         );
         let Some(mut finding) = classify(group, &judge) else {

@@ -18,7 +18,7 @@ pub struct Monitor {
     pub bytes: AtomicU64,
     /// Set to stop after the chunks under way.
     pub stop: AtomicBool,
-    /// Set to end the run with what is known, whatever it is at.
+    /// Set, before `stop`, to end the run with what is known, whatever it is at.
     pub end: AtomicBool,
 }
 
@@ -28,12 +28,17 @@ impl Monitor {
 
     /// Whether somebody asked to stop.
     pub fn stopping(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Whether somebody asked to stop and to leave no more than checkpoints.
+    pub fn leaving(&self) -> bool {
+        self.stopping() && !self.ending()
     }
 
     /// Whether somebody asked to end with what is known.
     pub fn ending(&self) -> bool {
-        self.end.load(Ordering::Relaxed)
+        self.end.load(Ordering::Acquire)
     }
 }
 

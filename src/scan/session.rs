@@ -39,6 +39,8 @@ pub struct Session {
     sources: Pair<Arc<Source>>,
     prepared: Vec<Prepared>,
     alone: Vec<Alone>,
+    /// The names of compares that are not wanted.
+    left_out: Vec<String>,
     /// The plan.
     pub plan: Plan,
     hasher: Hasher,
@@ -107,11 +109,17 @@ impl Session {
                 known.join(", ")
             )));
         }
-        alone.retain(|a| choices.only.is_empty() || choices.only.contains(&a.name));
-        let compares: Vec<Compare> = compares
-            .into_iter()
-            .filter(|c| choices.only.is_empty() || choices.only.contains(&c.name))
-            .collect();
+        if let Some(unknown) = policy.compares().find(|c| !names.clone().any(|name| name == *c)) {
+            let known: Vec<&str> = names.map(String::as_str).collect();
+            return Err(SessionError::Usage(format!(
+                "the policy has an allowance for compare {unknown:?}, and no compare is called that; there are {}",
+                known.join(", ")
+            )));
+        }
+        let wanted = |name: &String| choices.only.is_empty() || choices.only.contains(name);
+        let left_out = names.filter(|name| !wanted(name)).cloned().collect();
+        alone.retain(|a| wanted(&a.name));
+        let compares: Vec<Compare> = compares.into_iter().filter(|c| wanted(&c.name)).collect();
         let seed = match choices.seed {
             Some(seed) => seed,
             None => {
@@ -140,6 +148,7 @@ impl Session {
             sources,
             prepared,
             alone,
+            left_out,
             plan,
             hasher,
             threads,

@@ -1,6 +1,6 @@
 //! Files that are either whole or not there.
 
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -21,6 +21,16 @@ pub fn write_atomic(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result
     temp.as_file().sync_all()?;
     temp.persist(path).map_err(|e| e.error)?;
     File::open(dir)?.sync_all()
+}
+
+/// Takes a directory for this process until what is given back is dropped; none if another process has it. Where a file
+/// system knows no locks, everybody gets it.
+pub fn hold_dir(path: &Path) -> io::Result<Option<File>> {
+    let dir = File::open(path)?;
+    Ok(match dir.try_lock() {
+        Err(TryLockError::WouldBlock) => None,
+        Ok(()) | Err(TryLockError::Error(_)) => Some(dir),
+    })
 }
 
 /// Creates a directory, and its parents, that only its owner can enter. One that exists is left as it is.

@@ -6,7 +6,7 @@ mod extsort;
 mod keys;
 mod part;
 
-pub use atomic::{create_private_dir, write_atomic};
+pub use atomic::{create_private_dir, hold_dir, write_atomic};
 pub use budget::{SortBudget, SortError};
 pub use extsort::{Sorted, Sorter};
 pub use keys::KeyRuns;

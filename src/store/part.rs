@@ -8,12 +8,14 @@ use super::write_atomic;
 use crate::Pair;
 use crate::digest::{COLUMN_RANGES, Columns, Leaves, Sketch};
 use crate::plan::Span;
+use crate::report::time::instant;
 use crate::scan::{Counts, Tally, Unread};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::io::{self, Write};
 use std::path::Path;
 
-const MAGIC: &[u8; 8] = b"ASSAYPT4";
+const MAGIC: &[u8; 8] = b"ASSAYPT5";
 
 /// Sums look like noise, empty leaves are zeros: the fastest that makes little of zeros.
 const LEVEL: i32 = -5;
@@ -24,6 +26,11 @@ const LEVEL: i32 = -5;
 pub struct PartHeader {
     /// Digest of the plan the part belongs to.
     pub plan: String,
+    /// What tells the state of both sides' files that it was read of from a later one.
+    pub stamp: String,
+    /// When its first byte was read, however often the work was taken up again since.
+    #[serde(with = "instant")]
+    pub began: Timestamp,
     /// The compare, by its place in the plan.
     pub compare: usize,
     /// Numbers of the plan's slices this part is about.
@@ -175,6 +182,8 @@ mod tests {
     fn part(dir: &Path, tally: &Tally) -> std::path::PathBuf {
         let header = PartHeader {
             plan: "p".to_owned(),
+            stamp: "s".to_owned(),
+            began: Timestamp::UNIX_EPOCH,
             compare: 1,
             slices: vec![3],
             remaining: Pair::default(),
@@ -211,7 +220,7 @@ mod tests {
             std::fs::write(&path, bytes).unwrap();
             read_part(&path).map(|_| ()).unwrap_err().to_string()
         };
-        let older = [b"ASSAYPT3", &whole[8..]].concat();
+        let older = [b"ASSAYPT4", &whole[8..]].concat();
         assert!(refusal(&older).contains("another version"));
         assert!(refusal(&whole[..whole.len() - 1]).contains("not a whole part file"));
         assert!(refusal(b"text").contains("not a whole part file"));

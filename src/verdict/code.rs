@@ -103,6 +103,8 @@ codes! {
     Ignored = "IGNORED", Note;
     /// A compare without records that the policy does not require.
     EmptyOptional = "EMPTY_OPTIONAL", Note;
+    /// A compare of the configuration that the command line left out.
+    LeftOut = "LEFT_OUT", Note;
     /// Everything required was proven.
     Proven = "PROVEN", Note;
 }

@@ -32,8 +32,10 @@ pub struct Evidence {
     pub result_digest: String,
     /// The two stores.
     pub stores: Pair<StoreIdentity>,
-    /// The compares that the configuration asks for.
+    /// The compares that were asked for.
     pub planned: Vec<String>,
+    /// The compares of the configuration that the command line left out.
+    pub left_out: Vec<String>,
     /// What is known about each compare.
     pub compares: Vec<CompareEvidence>,
 }
@@ -81,6 +83,7 @@ impl Evidence {
             result_digest: result_digest(result),
             stores: result.stores.clone(),
             planned: result.planned.clone(),
+            left_out: result.left_out.clone(),
             compares: result
                 .compares
                 .iter()

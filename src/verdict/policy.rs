@@ -3,6 +3,7 @@
 use super::metadata::MetadataAllowance;
 use crate::report::{Class, Expires};
 use jiff::{SignedDuration, Timestamp};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -99,6 +100,12 @@ struct PolicyFile {
     allowances: Vec<Allowance>,
     #[serde(default)]
     metadata: Vec<MetadataAllowance>,
+}
+
+/// A configuration, of which the rest is read elsewhere.
+#[derive(Deserialize)]
+struct Section {
+    policy: PolicyFile,
 }
 
 #[derive(Deserialize)]
@@ -255,7 +262,8 @@ pub struct PolicyError {
 impl Policy {
     /// The strict policy, as [`DEFAULT_POLICY`] says it.
     pub fn strict() -> Policy {
-        let file = read("policy.default.toml", DEFAULT_POLICY).expect("the compiled-in policy is valid");
+        let file = read::<PolicyFile>("policy.default.toml", DEFAULT_POLICY)
+            .expect("the compiled-in policy is valid");
         Policy {
             required: Required::All,
             max_age_seconds: file.max_age.expect("the compiled-in policy says max_age").0,
@@ -274,17 +282,30 @@ impl Policy {
     /// # Errors
     /// The text is not TOML, a key is unknown, or a value is not what it must be.
     pub fn parse(file: &str, text: &str) -> Result<Policy, PolicyError> {
+        Policy::check(read(file, text)?, file, text)
+    }
+
+    /// Reads the `[policy]` section of a configuration's text, as [`parse`](Policy::parse) reads a policy file.
+    ///
+    /// # Errors
+    /// Like those of [`parse`](Policy::parse); a text without the section.
+    pub fn parse_section(file: &str, text: &str) -> Result<Policy, PolicyError> {
+        let Section { policy } = read(file, text)?;
+        Policy::check(policy, file, text)
+    }
+
+    fn check(policy: PolicyFile, file: &str, text: &str) -> Result<Policy, PolicyError> {
         let PolicyFile {
             required,
             max_age,
             coverage,
             allowances,
             metadata,
-        } = read(file, text)?;
+        } = policy;
         let at_key = |key: &str, message: String| {
             let line = text
                 .lines()
-                .position(|line| line.trim_start().starts_with(key))
+                .position(|line| line.trim_start().replace("policy.", "").starts_with(key))
                 .map_or(1, |i| i + 1);
             PolicyError {
                 file: file.to_owned(),
@@ -324,6 +345,12 @@ impl Policy {
         })
     }
 
+    /// The compares that allowances name.
+    pub fn compares(&self) -> impl Iterator<Item = &String> {
+        let divergences = self.allowances.iter().filter_map(|a| a.compare.as_ref());
+        divergences.chain(self.metadata.iter().filter_map(|a| a.compare.as_ref()))
+    }
+
     /// BLAKE3 of the policy in force, in hex: comments, layout and defaults spelled out do not change it.
     pub fn digest(&self) -> String {
         let bytes = serde_json::to_vec(self).expect("a policy has a JSON form");
@@ -344,7 +371,7 @@ impl Policy {
 }
 
 /// Parses the text; a mistake is pointed at by line and column.
-fn read(file: &str, text: &str) -> Result<PolicyFile, PolicyError> {
+fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, PolicyError> {
     toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start);
         let before = text.get(..start).unwrap_or("");

@@ -96,6 +96,12 @@ pub(super) fn presence(evidence: &Evidence, policy: &Policy, reasons: &mut Reaso
             reasons.push(reason);
         }
     }
+    for name in &evidence.left_out {
+        let mut reason = Reason::new(Code::LeftOut, format!("compare {name} was left out (--only)"));
+        reason.compare = Some(name.clone());
+        reason.evidence_ref = Some("/result/left_out".to_owned());
+        reasons.push(reason);
+    }
     let records = |c: &CompareEvidence| c.coverage.records.stable > 0 || c.coverage.records.candidate > 0;
     if !evidence.compares.is_empty() && !evidence.compares.iter().any(records) {
         reasons.add_at(

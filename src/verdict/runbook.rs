@@ -145,6 +145,11 @@ impl Code {
                 "A compare that the policy does not require has no record on either side. It proves nothing and was \
                  not asked to. Remove it from the configuration if it is not needed."
             }
+            Code::LeftOut => {
+                "The audit was told to look at other compares only (`--only`). Nothing is known about this one, and the \
+                 verdict does not speak for it. Where all of them are to be proven, audit without `--only`; a policy \
+                 that names what is `required` holds if one of those is left out."
+            }
             Code::Proven => {
                 "Every required compare was read completely on both sides and holds no divergence beyond the policy. \
                  Nothing to do; mind the verdict's `expires_at`."

@@ -72,7 +72,7 @@ fn audit(stable: &Path, candidate: &Path, key: &str, dir: &Path) -> Result<Decis
         ..Choices::default()
     };
     let done = Session::open(config, Policy::strict(), &choices, dir)
-        .and_then(|session| session.audit(dir, &Monitor::default(), &|| true));
+        .and_then(|session| session.audit(dir, &Monitor::default()));
     match done {
         Ok(report) => Ok(report.verdict.expect("an audit decides").verdict),
         Err(error) => Err((error.exit().code(), error.to_string())),

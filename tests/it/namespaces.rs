@@ -72,7 +72,7 @@ fn what_is_left_out_on_purpose_holds_nothing() {
     let dir = stores("[namespaces]\ninclude = [\"shop.*\", \"neu.*\"]\nexclude = [\"old\", \"n*.new\"]\n");
     audit(dir.path(), &[]).expect(0).says(&["GO"]);
     let only = stores("[namespaces]\n");
-    audit(only.path(), &["--only", "b"]).expect(0);
+    audit(only.path(), &["--only", "b"]).expect(0).says(&["LEFT_OUT"]);
     let alone = stores("[namespaces]\n");
     audit(alone.path(), &["--only", "shop.old"]).expect(20);
     audit(stores("[namespaces]\n").path(), &["--only", "x"])

@@ -122,6 +122,52 @@ fn interrupt_ends_in_a_report_that_holds() {
     let ended = ended(child.wait_with_output().unwrap()).expect(20);
     ended.says(&["HOLD", "RUN_CANCELLED"]);
     assert_eq!(json(run.join("report.json"))["verdict"]["verdict"], "HOLD");
+    // The same command goes on from there, and ends as if nothing had happened.
+    self::ended(audit(&config, &run).output().unwrap()).expect(10);
+    let report = json(run.join("report.json"));
+    assert_eq!(report["run"]["outcome"], "complete");
+    assert!(
+        report["run"]["resumed"].as_u64().unwrap() > 0,
+        "{}",
+        report["run"]
+    );
+    let calm = dir.path().join("calm");
+    self::ended(audit(&config, &calm).output().unwrap()).expect(10);
+    assert_eq!(result(&calm).to_string(), result(&run).to_string());
+    self::ended(audit(&config, &run).output().unwrap())
+        .expect(64)
+        .says(&["finished run"]);
+}
+
+/// A run that was killed between its report and its seal is no finished one.
+#[test]
+fn a_run_without_its_seal_is_taken_up() {
+    let dir = temp();
+    let config = shop(dir.path());
+    let run = dir.path().join("run");
+    ended(audit(&config, &run).output().unwrap()).expect(10);
+    let before = result(&run).to_string();
+    std::fs::remove_file(run.join("digests.b3")).unwrap();
+    ended(audit(&config, &run).output().unwrap()).expect(10);
+    assert_eq!(before, result(&run).to_string());
+    assert!(run.join("digests.b3").exists());
+}
+
+/// One process works in a run directory; a second one says so.
+#[test]
+fn a_run_that_is_under_way_is_left_alone() {
+    let dir = temp();
+    let config = shop(dir.path());
+    let held = dir.path().join("held");
+    kill_midway(&config, &held);
+    let lock = std::fs::File::open(&held).unwrap();
+    lock.lock().unwrap();
+    ended(audit(&config, &held).output().unwrap())
+        .expect(75)
+        .says(&["another assay works in"]);
+    drop(lock);
+    ended(audit(&config, &held).output().unwrap()).expect(10);
+    assert!(json(held.join("report.json"))["run"]["resumed"].as_u64().unwrap() > 0);
 }
 
 /// What an interrupted run calls confirmed, the whole run confirms, whichever way the records were found.

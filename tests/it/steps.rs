@@ -4,6 +4,7 @@ use crate::bson::{document, int};
 use crate::support::{Ended, assay, json, put, temp};
 use serde_json::{Value, json as value};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Two stores of 400 records that differ in one, with a configuration.
 struct Work(tempfile::TempDir);
@@ -164,8 +165,68 @@ fn slices_show_what_a_whole_shows() {
     let at = bytes.len() - 5;
     bytes[at] ^= 1;
     put(&file, bytes);
+    work.merge("plan.json")
+        .expect(64)
+        .says(&["not as they are now", "scan its slices again"]);
     work.scan("plan.json").expect(0);
-    work.merge("plan.json").expect(64).says(&["another part"]);
+    work.merge("plan.json")
+        .expect(10)
+        .says(&["duplicate_key", "changed"]);
+}
+
+/// The evidence is as old as its oldest part, whenever it is put together.
+#[test]
+fn evidence_is_as_old_as_its_oldest_part() {
+    let work = Work::new();
+    work.scan("plan.json").expect(0);
+    let scanned = Instant::now();
+    let policy = put(work.path().join("policy.toml"), "max_age = \"1s\"\n");
+    std::thread::sleep(Duration::from_millis(1100).saturating_sub(scanned.elapsed()));
+    let (plan, parts, run) = (work.at("plan.json"), work.at("parts"), work.at("run"));
+    let policy = policy.display().to_string();
+    let merge = ["merge", "--plan", &plan, "--parts", &parts, "--run-dir", &run];
+    work.run(&[&merge[..], &["--policy", &policy]].concat())
+        .expect(20)
+        .says(&["TOO_OLD"]);
+}
+
+/// What was read in another way is not put together with what is asked for now.
+#[test]
+fn another_way_of_reading_is_another_question() {
+    let dir = temp();
+    put(dir.path().join("a/x.csv"), "id,v\n1,-\n2,b\n");
+    put(dir.path().join("b/x.csv"), "id,v\n1,\n2,b\n");
+    let path = dir.path().to_owned();
+    let config = |null: &str| {
+        let text = format!(
+            "[stable]\nlocation = \"a/x.csv\"\nnull = \"{null}\"\n[candidate]\nlocation = \"b/x.csv\"\n\
+             [[compare]]\nname = \"x\"\nstable = \"x\"\ncandidate = \"x\"\nkey = [\"id\"]\n"
+        );
+        put(path.join("assay.toml"), text);
+    };
+    let work = Work(dir);
+    config("-");
+    work.run(&["plan", "-o", &work.at("plan.json")]).expect(0);
+    work.scan("plan.json").expect(0);
+    config("n/a");
+    work.merge("plan.json")
+        .expect(64)
+        .says(&["another configuration"]);
+}
+
+/// A plan and a policy are read by the command that might be told to write over them.
+#[test]
+fn a_report_is_not_written_over_what_is_read() {
+    let work = Work::new();
+    work.scan("plan.json").expect(0);
+    let before = std::fs::read(work.at("plan.json")).unwrap();
+    let (plan, parts, run) = (work.at("plan.json"), work.at("parts"), work.at("run"));
+    let output = format!("json={plan}");
+    let merge = ["merge", "--plan", &plan, "--parts", &parts, "--run-dir", &run];
+    work.run(&[&merge[..], &["-o", &output]].concat())
+        .expect(64)
+        .says(&["must not be written over"]);
+    assert_eq!(before, std::fs::read(plan).unwrap());
 }
 
 #[test]

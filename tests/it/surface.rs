@@ -101,6 +101,67 @@ fn policy_printed_is_the_policy_in_force() {
     refused.says(&["typo.toml:1", "max_agee"]);
 }
 
+/// An allowance for a compare that is not there would leave another one in force; it is refused.
+#[test]
+fn an_allowance_for_no_compare_is_refused() {
+    let dir = temp();
+    let config = fixture("mapping/orders.toml").display().to_string();
+    let run = dir.path().join("run").display().to_string();
+    for table in [
+        "[[allowance]]\nclass = \"changed\"\ncount = 0",
+        "[[metadata]]\nwhat = \"index x\"",
+    ] {
+        let text = format!("{table}\ncompare = \"order\"\nreason = \"must be exact\"\n");
+        let policy = put(dir.path().join("policy.toml"), text).display().to_string();
+        let audit = ["audit", "-c", &config, "--policy", &policy, "--run-dir", &run];
+        // Also if not all compares are wanted.
+        for more in [&[][..], &["--only", "orders"]] {
+            assay(audit.iter().chain(more))
+                .expect(64)
+                .says(&["\"order\"", "orders"]);
+        }
+    }
+}
+
+#[test]
+fn mistakes_in_the_policy_of_a_configuration_say_where() {
+    let dir = temp();
+    let stores = "[stable]\nlocation = \"a\"\n[candidate]\nlocation = \"b\"\n[namespaces]\n";
+    for (section, place) in [
+        ("[policy]\nmax_agee = \"1h\"\n", "assay.toml:7:1:"),
+        ("[policy]\nmax_age = \"soon\"\n", "assay.toml:7:11:"),
+        ("[policy]\nrequired = []\n", "assay.toml:7:1:"),
+        (
+            "[[policy.allowance]]\nclass = \"changed\"\ncount = 1\n",
+            "assay.toml:6:1:",
+        ),
+    ] {
+        let config = put(dir.path().join("assay.toml"), format!("{stores}{section}"));
+        assay(["audit", "-c", &config.display().to_string()])
+            .expect(64)
+            .says(&[place]);
+    }
+}
+
+/// Reports hold data: they are their owner's alone, unless somebody said otherwise before.
+#[test]
+#[cfg(unix)]
+fn reports_are_their_owners() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = temp();
+    let file = put(dir.path().join("a.ndjson"), "{\"_id\":1}\n")
+        .display()
+        .to_string();
+    let out = dir.path().join("out.json");
+    let output = format!("json={}", out.display());
+    let mode = |path: &std::path::Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assay(["diff", &file, &file, "-o", &output]).expect(0);
+    assert_eq!(mode(&out), 0o600);
+    std::fs::set_permissions(&out, PermissionsExt::from_mode(0o640)).unwrap();
+    assay(["diff", &file, &file, "-o", &output]).expect(0);
+    assert_eq!(mode(&out), 0o640);
+}
+
 #[test]
 fn recorded_mapping_fits() {
     let config = fixture("mapping/orders.toml").display().to_string();

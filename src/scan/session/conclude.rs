@@ -31,6 +31,9 @@ impl Session {
         resumed: u64,
     ) -> Result<Report, SessionError> {
         let told = means.monitor;
+        if told.leaving() {
+            return Err(SessionError::Stopped);
+        }
         let cancelled = told.stopping();
         // What was read is still reconciled after a stop: it is known, and it may be all there is.
         let quiet = Monitor::default();
@@ -46,7 +49,8 @@ impl Session {
         let mut failed = None;
         let heed = |over: &Over| {
             while !over.is_so() {
-                if cancelled || told.ending() {
+                if told.stopping() {
+                    quiet.stop.store(told.leaving(), Ordering::Relaxed);
                     quiet.end.store(true, Ordering::Relaxed);
                     return self.hurry();
                 }
@@ -66,7 +70,11 @@ impl Session {
             Ok(())
         };
         let written = beside(heed, || write_atomic(&path, write));
-        let cancelled = cancelled || told.ending();
+        // Its checkpoints are whole: it can be taken up again.
+        if told.leaving() {
+            return Err(SessionError::Stopped);
+        }
+        let cancelled = told.stopping();
         if let Some(error) = failed {
             return Err(error.into());
         }
@@ -124,6 +132,7 @@ impl Session {
                     .cloned()
                     .collect()
             },
+            left_out: self.left_out.clone(),
             compares: results,
         };
         let verdict = decide(&Evidence::new(&result, &run), &self.policy, Timestamp::now());

@@ -109,6 +109,17 @@ pub(super) fn prepare(
     })
 }
 
+/// Digest of how a side's records are read: what was read in another way is no evidence of the same.
+fn reading(prepared: &Prepared, side: Side) -> String {
+    let (lane, config) = (&prepared.lanes[side], &prepared.sides[side]);
+    let text = lane.layout.as_ref();
+    let text = text.map(|layout| (&layout.columns, &layout.dialect, &layout.key));
+    let precision = (config.double_precision, config.float_precision);
+    let live = (&config.live.consistency, &config.live.read_concern);
+    let all = format!("{:?} {text:?} {precision:?} {live:?}", lane.namespace.format);
+    blake3::hash(all.as_bytes()).to_hex().to_string()
+}
+
 /// The plan of a compare; of a live store, the ranges of the run that is to go on, if there is one that has them.
 pub(super) fn planned(prepared: &Prepared, choices: &Choices) -> Result<PlannedCompare, SessionError> {
     let name = &prepared.compare.name;
@@ -121,6 +132,7 @@ pub(super) fn planned(prepared: &Prepared, choices: &Choices) -> Result<PlannedC
             location: prepared.sides[side].location.clone(),
             namespace: lane.namespace.name.clone(),
             stored_bytes: lane.namespace.stored_bytes,
+            reading: reading(prepared, side),
             ranges: Vec::new(),
         };
         let Some(live) = lane.source.live() else {

@@ -15,6 +15,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+/// The first pass over one compare, or over some of its slices.
+struct Share<'a> {
+    scanned: Scanned<'a>,
+    /// How often it was taken up again.
+    resumed: u32,
+    /// When its first byte was read.
+    began: Timestamp,
+}
+
 /// What tells this state of both sides' files from a later one.
 fn stamp(prepared: &Prepared) -> String {
     let stamps = prepared.lanes.as_ref().map(|lane| lane.namespace.stamp());
@@ -45,8 +54,7 @@ impl Session {
             if ids.is_empty() {
                 continue;
             }
-            // Of files that have changed since, nothing is taken up: what was read of them is of another state.
-            let name = blake3::hash(format!("{ids:?} of {}", stamp(prepared)).as_bytes()).to_hex();
+            let name = blake3::hash(format!("{ids:?}").as_bytes()).to_hex();
             let path = dir.join(format!("{index}-{}.part", &name[..16]));
             let spans = Pair::from_fn(|side| self.plan.spans(index, side, wanted));
             let start = Start::slices(
@@ -77,16 +85,19 @@ impl Session {
         path: Option<&Path>,
         plan: &dyn Fn() -> Result<Option<String>, SessionError>,
         means: &Means<'a>,
-    ) -> Result<(Scanned<'a>, u32), SessionError> {
-        let mut resumed = 0;
+    ) -> Result<Share<'a>, SessionError> {
+        let (mut resumed, mut began) = (0, Timestamp::now());
         let known = plan()?;
+        let stamp = stamp(prepared);
         match path.map(read_part) {
+            // Of files that have changed since, nothing is taken up: what was read of them is of another state.
             Some(Ok((header, tally)))
                 if known.as_ref() == Some(&header.plan)
+                    && header.stamp == stamp
                     && header.compare == index
                     && header.slices == slices =>
             {
-                resumed = header.resumed + 1;
+                (resumed, began) = (header.resumed + 1, header.began);
                 means.monitor.bytes.fetch_add(
                     tally.counts.stable.bytes + tally.counts.candidate.bytes,
                     Ordering::Relaxed,
@@ -104,11 +115,12 @@ impl Session {
             let (Some(plan), Some(path)) = (plan()?, path) else {
                 return Ok(());
             };
-            let slices = slices.clone();
             let header = PartHeader {
                 plan,
+                stamp: stamp.clone(),
+                began,
                 compare: index,
-                slices,
+                slices: slices.clone(),
                 remaining,
                 resumed,
             };
@@ -126,19 +138,17 @@ impl Session {
                 reason: "stopped before it was read".to_owned(),
             }));
         }
-        Ok((scanned, resumed))
+        Ok(Share {
+            scanned,
+            resumed,
+            began,
+        })
     }
 
     /// Audits in one go, with checkpoints in `dir`, and leaves report, verdict and all divergences there.
-    pub fn audit(
-        &self,
-        dir: &Path,
-        monitor: &Monitor,
-        stop_is_final: &dyn Fn() -> bool,
-    ) -> Result<Report, SessionError> {
+    pub fn audit(&self, dir: &Path, monitor: &Monitor) -> Result<Report, SessionError> {
         let plan = self.plan.digest();
-        let started = Timestamp::now();
-        let clock = Instant::now();
+        let (mut started, clock) = (Timestamp::now(), Instant::now());
         let budget = self.budget();
         let means = self.means(dir, &budget, monitor);
         let mut scanned = Vec::new();
@@ -146,7 +156,7 @@ impl Session {
         let _ahead = self.cut_ahead(dir);
         for (index, prepared) in self.prepared.iter().enumerate() {
             self.get_ready(index, dir, monitor);
-            if monitor.stopping() && !stop_is_final() {
+            if monitor.leaving() {
                 return Err(SessionError::Stopped);
             }
             let ids = self
@@ -163,21 +173,22 @@ impl Session {
             let start = Start::whole(prepared, spans, cells, self.config.scan.strategy, &means);
             let plan = || {
                 let ranges = self.keep_ranges(index, dir)?;
-                Ok(ranges.map(|ranges| format!("{plan} of {} in {ranges}", stamp(prepared))))
+                Ok(ranges.map(|ranges| format!("{plan} in {ranges}")))
             };
-            let (one, times) = self.scan_one(prepared, index, ids, start, path.as_deref(), &plan, &means)?;
-            resumed = resumed.max(times);
-            if monitor.stopping() && !stop_is_final() {
+            let share = self.scan_one(prepared, index, ids, start, path.as_deref(), &plan, &means)?;
+            resumed = resumed.max(share.resumed);
+            started = started.min(share.began);
+            if monitor.leaving() {
                 return Err(SessionError::Stopped);
             }
-            scanned.push(one);
+            scanned.push(share.scanned);
         }
         self.conclude(means, scanned, started, clock, resumed.into())
     }
 
     /// Puts parts of the plan together that `assay scan` left in `parts`, and concludes like an audit.
     pub fn merge(&self, parts: &Path, dir: &Path, monitor: &Monitor) -> Result<Report, SessionError> {
-        let (started, clock) = (Timestamp::now(), Instant::now());
+        let (mut started, clock) = (Timestamp::now(), Instant::now());
         let plan = self.plan.digest();
         let mut tallies: Vec<Tally> = self
             .plan
@@ -203,6 +214,13 @@ impl Session {
             if header.remaining.stable.len() + header.remaining.candidate.len() > 0 {
                 continue;
             }
+            if header.stamp != stamp(&self.prepared[header.compare]) {
+                return Err(SessionError::Usage(format!(
+                    "{shown} was read of files that are not as they are now; remove it and scan its slices again (a copy \
+                     counts as the same file if it keeps the time of change: `cp -p`, `rsync -t`)"
+                )));
+            }
+            started = started.min(header.began);
             for id in header.slices {
                 if std::mem::replace(&mut done[id], true) {
                     return Err(SessionError::Usage(format!(
