@@ -89,6 +89,7 @@ impl Projection {
     ) {
         let mut parent: Vec<(&Child, Raw<'a>)> = Vec::new();
         let mut array: Option<Raw<'a>> = None;
+        let mut met = false;
         let walked = raw.walk_names(|name, value| {
             if let Some(&at) = self.root.by_name.get(name) {
                 let child = &self.root.children[at];
@@ -96,19 +97,12 @@ impl Projection {
                 give(child, value, &mut |_, _| {})?;
                 parent.push((child, value));
             }
-            let rest = explode.as_bytes().strip_prefix(name);
-            match rest {
-                Some(b"") if array.replace(value).is_some() => {
-                    return Err(Problem::malformed("duplicate field name").inside(explode));
-                }
-                Some([b'.', rest @ ..]) if !self.flat => {
-                    let found = descend(value, rest);
-                    array = found
-                        .map_err(|p| p.inside(&String::from_utf8_lossy(name)))?
-                        .or(array);
-                }
-                _ => {}
-            }
+            let found = match explode.as_bytes().strip_prefix(name) {
+                Some(b"") => Ok(Some(value)),
+                Some([b'.', rest @ ..]) if !self.flat => descend(value, rest),
+                _ => return Ok(true),
+            };
+            array = once(&mut met, found).map_err(|p| p.inside(&String::from_utf8_lossy(name)))?;
             Ok(true)
         });
         let mut elements = 0u64;
@@ -324,19 +318,26 @@ fn not_exploded(value: &Value, wanted: &str) -> Problem {
 
 /// Follows a path through documents; null on the way is the end of it.
 fn descend<'a>(value: Raw<'a>, path: &[u8]) -> Result<Option<Raw<'a>>, Problem> {
-    let mut found = None;
+    let (mut array, mut met) = (None, false);
     let is_document = value.walk_document(&mut |name, value| {
-        match path.strip_prefix(name) {
-            Some(b"") => found = Some(value),
-            Some([b'.', rest @ ..]) => {
-                found = descend(value, rest).map_err(|p| p.inside(&String::from_utf8_lossy(name)))?;
-            }
-            _ => {}
-        }
+        let found = match path.strip_prefix(name) {
+            Some(b"") => Ok(Some(value)),
+            Some([b'.', rest @ ..]) => descend(value, rest),
+            _ => return Ok(()),
+        };
+        array = once(&mut met, found).map_err(|p| p.inside(&String::from_utf8_lossy(name)))?;
         Ok(())
     })?;
     match is_document || matches!(value.to_value()?, Value::Null) {
-        true => Ok(found),
+        true => Ok(array),
         false => Err(not_exploded(&value.to_value()?, "document")),
+    }
+}
+
+/// What was found behind a name that leads to the array: a second such name would hide what the first one holds.
+fn once<T>(met: &mut bool, found: Result<T, Problem>) -> Result<T, Problem> {
+    match std::mem::replace(met, true) {
+        true => Err(Problem::malformed("duplicate field name")),
+        false => found,
     }
 }
