@@ -101,10 +101,12 @@ pub struct GuardConfig {
 }
 
 fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    match text.starts_with("${") && text.ends_with('}') {
-        true => Ok(Some(Secret::new(text))),
-        false => Err(serde::de::Error::custom(
+    // What it is instead is not said: it may be the password.
+    match toml::Value::deserialize(deserializer) {
+        Ok(toml::Value::String(text)) if text.starts_with("${") && text.ends_with('}') => {
+            Ok(Some(Secret::new(text)))
+        }
+        _ => Err(serde::de::Error::custom(
             "a password does not belong into a file: put it into the environment and write \"${NAME}\" here",
         )),
     }
