@@ -8,7 +8,7 @@ use super::names::{Child, Node, escape};
 use super::projection::Projection;
 use super::rule::{ELEMENT, INDEX, Unmapped};
 use super::shape::{Entry, Shape, Target};
-use crate::canon::{Expect, FieldReader, Raw, RawRecord};
+use crate::canon::{Absent, Expect, FieldReader, Raw, RawRecord};
 use crate::model::{Number, NumberType, Problem, Value};
 use std::borrow::Cow;
 
@@ -189,9 +189,11 @@ impl Projection {
                 let before = path.len();
                 path.extend_from_slice(&escape(name));
                 path.push(b'.');
-                let mut hint = 0;
-                let walked = value
-                    .walk_fields(&mut |name, value| self.visit(inner, name, value, &mut hint, path, put));
+                let (mut hint, mut empty) = (0, true);
+                let walked = value.walk_fields(&mut |name, value| {
+                    empty = false;
+                    self.visit(inner, name, value, &mut hint, path, put)
+                });
                 path.pop();
                 if walked.is_err() && matches!(value, Raw::Cell(_)) {
                     // Its bounds are known, so it alone cannot be read; the rest of the record can.
@@ -200,7 +202,9 @@ impl Projection {
                     return Ok(());
                 }
                 path.truncate(before);
-                if walked.map_err(|p| p.inside(&String::from_utf8_lossy(name)))? {
+                let walked = walked.map_err(|p| p.inside(&String::from_utf8_lossy(name)))?;
+                // A document without a field is not the same as none, and nothing but itself says that it is there.
+                if walked && !(empty && self.equality.absent == Absent::Distinct) {
                     return Ok(());
                 }
             }
