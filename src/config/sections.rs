@@ -1,7 +1,7 @@
 //! The sections of the file that say where the sides are and how to run.
 
 use crate::canon::cell::Precision;
-use crate::canon::csv::DialectKind;
+use crate::canon::csv::{DialectKind, Escapes};
 use crate::plan::Strategy;
 use crate::scan::Patience;
 use crate::source::Source;
@@ -30,6 +30,8 @@ pub struct SideConfig {
     pub delimiter: Option<char>,
     /// The null token of text files.
     pub null: Option<String>,
+    /// How backslashes are doubled in text files of cqlsh: `twice`, or `once` if an older Python wrote them.
+    pub escapes: Option<Escapes>,
     /// `schema.cql`, where it does not lie beside the files.
     pub schema: Option<PathBuf>,
     /// The DOUBLEPRECISION the export was made with.
@@ -122,6 +124,7 @@ impl SideConfig {
             dialect: None,
             delimiter: None,
             null: None,
+            escapes: None,
             schema: None,
             double_precision: None,
             float_precision: None,
