@@ -204,7 +204,8 @@ impl Digester {
         self.null_in_key = false;
         self.fields.clear();
         self.captured.clear();
-        if self.names.len() > MAX_NAMES {
+        // Between elements of one array those of their parent's fields are not met again.
+        if element == 0 && self.names.len() > MAX_NAMES {
             self.forget();
         }
     }

@@ -118,12 +118,17 @@ impl Projection {
                     }
                     array => array,
                 };
+                digester.start(at, 0);
+                let put = &mut |rule, raw: Raw<'_>| digester.put(self, Slot::Rule(rule), raw);
+                parent
+                    .iter()
+                    .try_for_each(|&(child, raw)| give(child, raw, put))?;
+                let given = digester.given();
                 let is_list = array.walk_list(&mut |index, element| {
                     elements += 1;
                     digester.start(at, elements);
-                    let put = &mut |rule, raw: Raw<'_>| digester.put(self, Slot::Rule(rule), raw);
-                    let given = parent.iter().try_for_each(|&(child, raw)| give(child, raw, put));
-                    let walked = given.and_then(|()| self.walk_element(index, element, digester));
+                    digester.begin_with(&given);
+                    let walked = self.walk_element(index, element, digester);
                     digester.finish(self, walked);
                     emit(digester);
                     Ok(())
