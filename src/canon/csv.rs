@@ -21,7 +21,8 @@ pub enum DialectKind {
 }
 
 /// How cqlsh's file doubles backslashes that its text formatting wrote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
 pub enum Escapes {
     /// Formatting and CSV writer both escape (Python 3.10 and later): a backslash in the text is four in the file.
     Twice,

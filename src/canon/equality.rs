@@ -13,7 +13,8 @@ pub enum Numbers {
     Typed,
 }
 
-/// Whether the order of a document's fields counts.
+/// Whether the order of a document's fields counts inside a value. A record's own fields have none: each is compared by
+/// itself, as are those of a document that rules enter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum FieldOrder {

@@ -1,6 +1,6 @@
 //! The arguments, with their help.
 
-use crate::canon::csv::DialectKind;
+use crate::canon::csv::{DialectKind, Escapes};
 use crate::plan::Strategy;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
@@ -121,6 +121,9 @@ pub(super) struct Diff {
     /// Null token of text files.
     #[arg(long)]
     pub null: Option<String>,
+    /// How cqlsh doubled backslashes: once if its Python was older than 3.10.
+    #[arg(long)]
+    pub escapes: Option<Escapes>,
     /// schema.cql, where it does not lie beside the files.
     #[arg(long)]
     pub schema: Option<PathBuf>,

@@ -99,6 +99,7 @@ pub(super) fn diff(args: Diff) -> Result<Exit, Failure> {
             format: args.format.clone(),
             dialect: args.dialect,
             null: args.null.clone(),
+            escapes: args.escapes,
             schema: args.schema.clone(),
             ..SideConfig::at(location_of(location)?)
         };

@@ -1,7 +1,7 @@
 //! The sections of the file that say where the sides are and how to run.
 
 use crate::canon::cell::Precision;
-use crate::canon::csv::DialectKind;
+use crate::canon::csv::{DialectKind, Escapes};
 use crate::plan::Strategy;
 use crate::scan::Patience;
 use crate::source::Source;
@@ -30,6 +30,8 @@ pub struct SideConfig {
     pub delimiter: Option<char>,
     /// The null token of text files.
     pub null: Option<String>,
+    /// How backslashes are doubled in text files of cqlsh: `twice`, or `once` if an older Python wrote them.
+    pub escapes: Option<Escapes>,
     /// `schema.cql`, where it does not lie beside the files.
     pub schema: Option<PathBuf>,
     /// The DOUBLEPRECISION the export was made with.
@@ -101,10 +103,12 @@ pub struct GuardConfig {
 }
 
 fn secret<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    match text.starts_with("${") && text.ends_with('}') {
-        true => Ok(Some(Secret::new(text))),
-        false => Err(serde::de::Error::custom(
+    // What it is instead is not said: it may be the password.
+    match toml::Value::deserialize(deserializer) {
+        Ok(toml::Value::String(text)) if text.starts_with("${") && text.ends_with('}') => {
+            Ok(Some(Secret::new(text)))
+        }
+        _ => Err(serde::de::Error::custom(
             "a password does not belong into a file: put it into the environment and write \"${NAME}\" here",
         )),
     }
@@ -120,6 +124,7 @@ impl SideConfig {
             dialect: None,
             delimiter: None,
             null: None,
+            escapes: None,
             schema: None,
             double_precision: None,
             float_precision: None,

@@ -16,6 +16,7 @@ location = "dump/blue"
 # dialect = "cqlsh"                   # rfc4180 (default), cqlsh or dsbulk
 # schema  = "schema.cql"              # as DESCRIBE prints it; found by itself beside the CSV files
 # null    = "__null__"                # the export's NULL token
+# escapes = "once"                    # cqlsh on a Python before 3.10
 # double_precision = 17               # the export's DOUBLEPRECISION, if it was 17
 
 # [namespaces]                        # in place of every [[compare]], where names are alike on both sides

@@ -90,3 +90,24 @@ fn the_reference_shows_what_can_be_read() {
     let head = compare.rsplit_once("key ").unwrap().0;
     assert!(read(&format!("{head}{explode}")).compares[0].explode.is_some());
 }
+
+#[test]
+fn a_password_in_the_file_is_refused_and_not_shown() {
+    for password in [
+        "271828",
+        "2.71828",
+        "\"271828\"",
+        "[\"271828\"]",
+        "{ a = 271828 }",
+        "{ \"271828\" = 1 }",
+        "2718-02-28",
+        "\"${271828\"",
+    ] {
+        let error = error(&format!("[candidate.live]\npassword = {password}\n"));
+        assert!(error.contains("does not belong into a file"), "{error}");
+        assert!(!error.contains("718"), "{error}");
+    }
+    let read = |text: &str| Config::parse("assay.toml", &format!("{HEAD}[candidate.live]\n{text}")).unwrap();
+    let config = read("password = \"${NAME}\"\n");
+    assert!(config.sides.candidate.live.password.is_some());
+}

@@ -61,7 +61,7 @@ pub struct Digester {
     names: FxHashMap<u64, String>,
     pub(super) shape: Shape,
     pub(super) captured: Vec<Captured>,
-    /// The path seeds of the fields that are kept for drill-down; without them all are.
+    /// The path seeds, in order, of the fields that are kept for drill-down; without them all are.
     shown: Option<Vec<u64>>,
     pub(super) reported: BTreeMap<String, u64>,
 }
@@ -154,6 +154,9 @@ impl Digester {
     /// Other fields are passed over, so that such a record's hash means nothing.
     pub fn show(&mut self, seeds: Option<Vec<u64>>) {
         self.shown = seeds;
+        if let Some(shown) = &mut self.shown {
+            shown.sort_unstable();
+        }
     }
 
     /// The fields kept for drill-down; leaves none behind.
@@ -175,7 +178,8 @@ impl Digester {
     /// Whether drill-down is not to look at the field.
     #[inline]
     pub(super) fn passes_over(&self, seed: u64) -> bool {
-        self.shown.as_ref().is_some_and(|shown| !shown.contains(&seed))
+        let shown = self.shown.as_ref();
+        shown.is_some_and(|shown| shown.binary_search(&seed).is_err())
     }
 
     /// Whether nothing more is wanted of this record: only the key was, and every part of it was read.
@@ -200,7 +204,8 @@ impl Digester {
         self.null_in_key = false;
         self.fields.clear();
         self.captured.clear();
-        if self.names.len() > MAX_NAMES {
+        // Between elements of one array those of their parent's fields are not met again.
+        if element == 0 && self.names.len() > MAX_NAMES {
             self.forget();
         }
     }

@@ -5,6 +5,7 @@ mod capture;
 mod convert;
 mod digester;
 mod fields;
+mod given;
 mod inverse;
 mod model;
 mod names;

@@ -192,3 +192,48 @@ fn names_are_known_however_many_there_are() {
     }
     assert_eq!(named, 30_000);
 }
+
+#[test]
+fn an_element_is_the_same_record_whatever_stands_before_it() {
+    let rules = vec![rule("key", "_id"), rule("a", "a"), rule("x", "items.x")];
+    let key = ["key".to_owned(), "x".to_owned()];
+    let p = Projection::new(
+        Side::Stable,
+        rules,
+        &key,
+        Some("items".to_owned()),
+        Unmapped::Compare,
+        Equality::default(),
+        Hasher::new(7),
+    )
+    .unwrap();
+    let items: Vec<String> = (0..10_000)
+        .map(|n| format!("{{\"x\":{n},\"f{n}\":[{n}]}}"))
+        .collect();
+    for depth in [Depth::Key, Depth::Digest, Depth::Tree] {
+        for a in ["1", "null", "{\"$numberInt\":\"x\"}"] {
+            let mut digester = Digester::new(&p, depth);
+            let mut look = |items: &[String]| {
+                let text = format!("{{\"_id\":\"i\",\"a\":{a},\"items\":[{}]}}", items.join(","));
+                let mut seen = Vec::new();
+                p.project(RawRecord::Json(text.as_bytes()), 5, &mut digester, &mut |d| {
+                    let names = d
+                        .fields()
+                        .iter()
+                        .map(|(seed, _)| d.name(*seed).unwrap().to_owned());
+                    let names: Vec<String> = names.collect();
+                    let problem = d.problem().map(ToString::to_string);
+                    let kept = format!("{:?}", d.take_captured());
+                    seen.push((d.key().to_vec(), d.record().0, names, problem, kept));
+                });
+                seen
+            };
+            let together = look(&items);
+            assert_eq!(together.len(), items.len());
+            for at in (0..items.len()).step_by(1111) {
+                let alone = look(&items[at..=at]);
+                assert_eq!(alone, together[at..=at], "{depth:?} {a}");
+            }
+        }
+    }
+}

@@ -8,7 +8,7 @@ use super::names::{Child, Node, escape};
 use super::projection::Projection;
 use super::rule::{ELEMENT, INDEX, Unmapped};
 use super::shape::{Entry, Shape, Target};
-use crate::canon::{Expect, FieldReader, Raw, RawRecord};
+use crate::canon::{Absent, Expect, FieldReader, Raw, RawRecord};
 use crate::model::{Number, NumberType, Problem, Value};
 use std::borrow::Cow;
 
@@ -89,6 +89,7 @@ impl Projection {
     ) {
         let mut parent: Vec<(&Child, Raw<'a>)> = Vec::new();
         let mut array: Option<Raw<'a>> = None;
+        let mut met = false;
         let walked = raw.walk_names(|name, value| {
             if let Some(&at) = self.root.by_name.get(name) {
                 let child = &self.root.children[at];
@@ -96,19 +97,12 @@ impl Projection {
                 give(child, value, &mut |_, _| {})?;
                 parent.push((child, value));
             }
-            let rest = explode.as_bytes().strip_prefix(name);
-            match rest {
-                Some(b"") if array.replace(value).is_some() => {
-                    return Err(Problem::malformed("duplicate field name").inside(explode));
-                }
-                Some([b'.', rest @ ..]) if !self.flat => {
-                    let found = descend(value, rest);
-                    array = found
-                        .map_err(|p| p.inside(&String::from_utf8_lossy(name)))?
-                        .or(array);
-                }
-                _ => {}
-            }
+            let found = match explode.as_bytes().strip_prefix(name) {
+                Some(b"") => Ok(Some(value)),
+                Some([b'.', rest @ ..]) if !self.flat => descend(value, rest),
+                _ => return Ok(true),
+            };
+            array = once(&mut met, found).map_err(|p| p.inside(&String::from_utf8_lossy(name)))?;
             Ok(true)
         });
         let mut elements = 0u64;
@@ -124,12 +118,17 @@ impl Projection {
                     }
                     array => array,
                 };
+                digester.start(at, 0);
+                let put = &mut |rule, raw: Raw<'_>| digester.put(self, Slot::Rule(rule), raw);
+                parent
+                    .iter()
+                    .try_for_each(|&(child, raw)| give(child, raw, put))?;
+                let given = digester.given();
                 let is_list = array.walk_list(&mut |index, element| {
                     elements += 1;
                     digester.start(at, elements);
-                    let put = &mut |rule, raw: Raw<'_>| digester.put(self, Slot::Rule(rule), raw);
-                    let given = parent.iter().try_for_each(|&(child, raw)| give(child, raw, put));
-                    let walked = given.and_then(|()| self.walk_element(index, element, digester));
+                    digester.begin_with(&given);
+                    let walked = self.walk_element(index, element, digester);
                     digester.finish(self, walked);
                     emit(digester);
                     Ok(())
@@ -195,9 +194,11 @@ impl Projection {
                 let before = path.len();
                 path.extend_from_slice(&escape(name));
                 path.push(b'.');
-                let mut hint = 0;
-                let walked = value
-                    .walk_fields(&mut |name, value| self.visit(inner, name, value, &mut hint, path, put));
+                let (mut hint, mut empty) = (0, true);
+                let walked = value.walk_fields(&mut |name, value| {
+                    empty = false;
+                    self.visit(inner, name, value, &mut hint, path, put)
+                });
                 path.pop();
                 if walked.is_err() && matches!(value, Raw::Cell(_)) {
                     // Its bounds are known, so it alone cannot be read; the rest of the record can.
@@ -206,7 +207,9 @@ impl Projection {
                     return Ok(());
                 }
                 path.truncate(before);
-                if walked.map_err(|p| p.inside(&String::from_utf8_lossy(name)))? {
+                let walked = walked.map_err(|p| p.inside(&String::from_utf8_lossy(name)))?;
+                // A document without a field is not the same as none, and nothing but itself says that it is there.
+                if walked && !(empty && self.equality.absent == Absent::Distinct) {
                     return Ok(());
                 }
             }
@@ -324,19 +327,26 @@ fn not_exploded(value: &Value, wanted: &str) -> Problem {
 
 /// Follows a path through documents; null on the way is the end of it.
 fn descend<'a>(value: Raw<'a>, path: &[u8]) -> Result<Option<Raw<'a>>, Problem> {
-    let mut found = None;
+    let (mut array, mut met) = (None, false);
     let is_document = value.walk_document(&mut |name, value| {
-        match path.strip_prefix(name) {
-            Some(b"") => found = Some(value),
-            Some([b'.', rest @ ..]) => {
-                found = descend(value, rest).map_err(|p| p.inside(&String::from_utf8_lossy(name)))?;
-            }
-            _ => {}
-        }
+        let found = match path.strip_prefix(name) {
+            Some(b"") => Ok(Some(value)),
+            Some([b'.', rest @ ..]) => descend(value, rest),
+            _ => return Ok(()),
+        };
+        array = once(&mut met, found).map_err(|p| p.inside(&String::from_utf8_lossy(name)))?;
         Ok(())
     })?;
     match is_document || matches!(value.to_value()?, Value::Null) {
-        true => Ok(found),
+        true => Ok(array),
         false => Err(not_exploded(&value.to_value()?, "document")),
+    }
+}
+
+/// What was found behind a name that leads to the array: a second such name would hide what the first one holds.
+fn once<T>(met: &mut bool, found: Result<T, Problem>) -> Result<T, Problem> {
+    match std::mem::replace(met, true) {
+        true => Err(Problem::malformed("duplicate field name")),
+        false => found,
     }
 }

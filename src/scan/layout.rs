@@ -149,6 +149,9 @@ pub fn layout(
     if let Some(null) = &config.null {
         dialect.null = Some(null.clone());
     }
+    if let Some(escapes) = config.escapes {
+        dialect.escapes = escapes;
+    }
     let Some(part) = namespace.parts.first() else {
         return Ok(None);
     };

@@ -90,7 +90,7 @@ impl Listing {
                     self.skip(path, "the oplog is no collection of the dump");
                 }
                 Suffix::Bson => self.collection(dir, dir_name, path, stem)?,
-                Suffix::Json if stem == "prelude" => {}
+                Suffix::Json if ["prelude.json", "prelude.json.gz"].contains(&&*file_name) => {}
                 Suffix::Json if stem.ends_with(".metadata") => {
                     self.metadata_alone(dir, path, stem, &files)?
                 }

@@ -87,13 +87,27 @@ fn what_is_no_array_is_a_finding() {
         let detail = &audited.report["result"]["compares"][0]["divergences"]["items"][0]["detail"];
         assert!(detail.as_str().unwrap().contains(path), "{detail}");
     }
-    let twice = ORDERS.replace("{\"items\":[]}", "{\"items\":[]},\"box\":{\"items\":[]}");
-    let audited = explode(&twice, ROWS);
-    assert!(
-        audited.end.code == 10 || audited.list.is_empty(),
-        "{:?}",
-        audited.list
-    );
+}
+
+#[test]
+fn a_name_that_comes_twice_hides_no_array() {
+    for (twice, path) in [
+        ("{\"items\":[]},\"box\":{\"items\":[]}", "box"),
+        ("{\"items\":[{\"sku\":\"s\"}]},\"box\":{\"items\":[]}", "box"),
+        ("{\"items\":[{\"sku\":\"s\"}]},\"box\":{\"other\":1}", "box"),
+        ("{\"items\":[{\"sku\":\"s\"}],\"items\":[]}", "box.items"),
+        ("{\"items\":[],\"items\":null}", "box.items"),
+    ] {
+        let audited = explode(&ORDERS.replace("{\"items\":[]}", twice), ROWS);
+        assert_eq!(audited.end.code, 10, "{twice} {:?}", audited.list);
+        assert_eq!(audited.list, ["confirmed malformed  []"], "{twice}");
+        let detail = &audited.report["result"]["compares"][0]["divergences"]["items"][0]["detail"];
+        assert_eq!(
+            detail,
+            &format!("malformed at {path}: duplicate field name"),
+            "{twice}"
+        );
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod check;
 mod demo;
 mod dsbulk;
 mod explode;
+mod field_order;
 mod files;
 mod fuzz;
 mod hostile;

@@ -398,3 +398,34 @@ fn a_float_column_is_compared_as_float() {
     let plain = with(String::new());
     assert_eq!(plain.list.len(), 1, "{:?}", plain.list);
 }
+
+/// A document without a field is there, and is not the same as none, whether or not rules name fields inside it.
+#[test]
+fn an_empty_document_is_not_a_missing_one() {
+    let records = [
+        r#"{"_id":1,"v":{}}"#,
+        r#"{"_id":1}"#,
+        r#"{"_id":1,"v":null}"#,
+        r#"{"_id":1,"v":{"w":{}}}"#,
+        r#"{"_id":1,"v":{"w":null}}"#,
+    ]
+    .map(|record| format!("{record}\n"));
+    for rules in [
+        String::new(),
+        field("x", "stable = \"v.w.x\"\ncandidate = \"v.w.x\""),
+    ] {
+        for (a, b) in [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (3, 4), (1, 4)] {
+            let mapped = |absent| {
+                let compare = format!("absent = \"{absent}\"\n{rules}");
+                Mapped::new(("t.ndjson", &records[a]), ("t.ndjson", &records[b]), &compare).both_ways()
+            };
+            let audited = mapped("distinct");
+            assert_eq!(audited.end.code, 10, "{a} {b} {rules} {}", audited.end.out);
+        }
+        equal(&Mapped::new(
+            ("t.ndjson", &records[0]),
+            ("t.ndjson", &records[0]),
+            &rules,
+        ));
+    }
+}

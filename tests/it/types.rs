@@ -162,3 +162,39 @@ fn table_that_the_schema_does_not_know_is_no_divergence() {
     assert_ne!(diffed.end.code, 10, "{}", diffed.end.out);
     diffed.end.says(&["types_exact"]);
 }
+
+#[test]
+fn backslashes_of_an_older_python_are_read_as_declared() {
+    let dir = temp();
+    let schema = "CREATE TABLE k.t (id int PRIMARY KEY, v text);\n";
+    for (side, cell) in [("old", r#""c:\\temp""#), ("new", r"c:\\\\temp")] {
+        put(dir.path().join(side).join("schema.cql"), schema);
+        put(dir.path().join(side).join("t.csv"), format!("id,v\n1,{cell}\n"));
+    }
+    let audit = |escapes: &str| {
+        let config = format!(
+            "[stable]\nlocation = \"old\"\ndialect = \"cqlsh\"\n{escapes}\n\
+             [candidate]\nlocation = \"new\"\ndialect = \"cqlsh\"\n\
+             [[compare]]\nname = \"t\"\nstable = \"t\"\ncandidate = \"t\"\n"
+        );
+        let config = put(dir.path().join("assay.toml"), config).display().to_string();
+        let run = dir
+            .path()
+            .join(format!("run{}", escapes.len()))
+            .display()
+            .to_string();
+        assay(["audit", "-c", &config, "--run-dir", &run])
+    };
+    audit("escapes = \"once\"").expect(0);
+    audit("").expect(10).says(&["escapes = \"once\""]);
+    audit("escapes = \"thrice\"")
+        .expect(64)
+        .says(&["`twice` or `once`"]);
+    let old = dir.path().join("old");
+    let same = |more: &[&str]| {
+        diff(&old, &old, &[&["--dialect", "cqlsh"], more].concat())
+            .end
+            .code
+    };
+    assert_eq!((same(&["--escapes", "once"]), same(&[])), (0, 10));
+}

@@ -7,6 +7,16 @@ use num_bigint::BigInt;
 /// The most digits of a number that are read; more is `unsupported` (reading them costs time in their square).
 pub(in crate::canon) const MAX_DIGITS: usize = 20_000;
 
+/// Refuses a number of more digits than are read.
+pub(in crate::canon) fn few_enough(digits: usize) -> Result<(), Problem> {
+    match digits > MAX_DIGITS {
+        false => Ok(()),
+        true => Err(Problem::unsupported(format!(
+            "number of {digits} digits; at most {MAX_DIGITS} are compared"
+        ))),
+    }
+}
+
 /// What of a cell's text a message may show.
 pub(super) fn excerpt(text: &[u8]) -> String {
     let shown: String = String::from_utf8_lossy(text).chars().take(24).collect();
@@ -130,11 +140,7 @@ fn coefficient(
         out.decimal(negative, value, exponent, ty);
         return Ok(());
     }
-    if count > MAX_DIGITS {
-        return Err(Problem::unsupported(format!(
-            "number of {count} digits; at most {MAX_DIGITS} are compared"
-        )));
-    }
+    few_enough(count)?;
     let digits = [whole, fraction].concat();
     let mut unscaled = BigInt::parse_bytes(&digits, 10).expect("digits only");
     if negative {

@@ -1,5 +1,6 @@
 //! Numbers as text: bare JSON numbers and the contents of `$numberInt`, `$numberLong`, `$numberDouble`, `$numberDecimal`.
 
+use crate::canon::cell::number::few_enough;
 use crate::canon::scalar::Scalar;
 use crate::model::{Decimal, NumberType, Problem};
 use num_bigint::{BigInt, Sign};
@@ -136,6 +137,7 @@ fn exact(text: &[u8], parts: &Parts<'_>) -> Result<Scalar<'static>, Problem> {
         .scale()
         .ok_or_else(|| Problem::unsupported(format!("exponent of {} is out of range", excerpt(text))))?;
     let digits = parts.digits();
+    few_enough(digits.len())?;
     let unscaled = if digits.is_empty() {
         BigInt::ZERO
     } else {

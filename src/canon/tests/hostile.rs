@@ -3,6 +3,7 @@
 use super::generate::{self, document};
 use super::{TYPED, by_value, encoded};
 use crate::canon::bson::{self, RawBson};
+use crate::canon::cell::number::MAX_DIGITS;
 use crate::canon::ejson::{self, RawJson};
 use crate::canon::{MAX_DEPTH, Raw};
 use crate::model::{ProblemKind, Value};
@@ -41,6 +42,28 @@ fn exercise_json(bytes: &[u8]) {
         exercise(Raw::Json(v));
         Ok(())
     });
+}
+
+#[test]
+fn a_number_has_no_more_digits_than_a_cell_may_have() {
+    let refused = |text: &str| {
+        let raw = Raw::Json(RawJson {
+            bytes: text.as_bytes(),
+        });
+        encoded(TYPED, |e| raw.encode(e))
+            .err()
+            .map(|problem| problem.kind())
+    };
+    let (most, more) = ("7".repeat(MAX_DIGITS), "7".repeat(2_000_000));
+    assert_eq!(refused(&most), None);
+    for text in [
+        &more,
+        &format!("-{more}"),
+        &format!("1.{more}"),
+        &format!("{more}e9"),
+    ] {
+        assert_eq!(refused(text), Some(ProblemKind::Unsupported));
+    }
 }
 
 fn mutate(bytes: &mut Vec<u8>, edits: &[(prop::sample::Index, u8, u8)]) {

@@ -6,6 +6,7 @@ use super::types::Type;
 use crate::canon::{Encoder, Equality, compare_keys, literal, temporal};
 use crate::model::{Number, NumberRepr, NumberType, Problem, Timestamp, Value};
 use num_traits::ToPrimitive;
+use rustc_hash::FxHashSet;
 
 const DAY: i128 = 86_400 * 1_000_000_000;
 
@@ -233,7 +234,7 @@ fn entries(
     (key_type, value_type): &(Type, Type),
     pairs: impl Iterator<Item = (Value, Value)>,
 ) -> Result<Value, Problem> {
-    let mut seen = Vec::new();
+    let mut seen = FxHashSet::default();
     let mut brought = Vec::new();
     for (key, value) in pairs {
         let name = match text_of(&key) {
@@ -242,12 +243,10 @@ fn entries(
         };
         let inside = |p: Problem| p.inside(&name);
         let key = to_type(key_type, key).map_err(inside)?;
-        let bytes = canonical(&key).map_err(inside)?;
-        if seen.contains(&bytes) {
+        if !seen.insert(canonical(&key).map_err(inside)?) {
             let message = format!("two keys become the same {key_type}");
             return Err(inside(Problem::unconvertible(message)));
         }
-        seen.push(bytes);
         brought.push((key, to_type(value_type, value).map_err(inside)?));
     }
     Ok(Value::Map(brought))
@@ -286,6 +285,22 @@ mod tests {
             to_type(&ty, Value::Text(too_long.to_string())).unwrap_err();
         }
         assert_eq!(integral(&Number::double(1e23, NumberType::Double)), binary(1e23));
+    }
+
+    #[test]
+    fn large_maps_cost_little() {
+        let key = |n: i64| Value::Number(Number::int(n, NumberType::Int64));
+        let map = |n: i64| Value::Map((0..n).map(|n| (key(n), Value::Null)).collect());
+        let ty = Type::parse("map<text, int>").unwrap();
+        let Value::Map(pairs) = to_type(&ty, map(300_000)).unwrap() else {
+            panic!("a map");
+        };
+        assert_eq!(pairs.len(), 300_000);
+        let twice = Value::Map(vec![
+            (key(1), Value::Null),
+            (Value::Text("1".into()), Value::Null),
+        ]);
+        to_type(&ty, twice).unwrap_err();
     }
 
     #[test]

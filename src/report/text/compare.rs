@@ -109,7 +109,7 @@ fn equality(e: &EqualityInForce) -> String {
         },
         match e.field_order {
             FieldOrder::Ignore => "field order ignored",
-            FieldOrder::Exact => "field order counts",
+            FieldOrder::Exact => "field order counts inside values",
         },
         match e.absent {
             Absent::Distinct => "missing is not null",

@@ -305,3 +305,17 @@ fn a_pipe_is_read_more_than_once() {
     drop(source);
     assert_eq!(fs::read_dir(&spool).unwrap().count(), 0);
 }
+
+#[test]
+fn only_the_dump_s_own_prelude_is_passed_over() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["prelude.json", "shop/prelude.json.gz"] {
+        write(dir.path(), name, "{}");
+    }
+    for name in ["prelude.ndjson", "shop/prelude.jsonl", "other/Prelude.json"] {
+        write(dir.path(), name, "{\"_id\":1}\n");
+    }
+    let source = open(dir.path(), &OpenOptions::default()).unwrap();
+    assert_eq!(names(&source), ["other.Prelude", "prelude", "shop.prelude"]);
+    assert!(source.notices().is_empty(), "{:?}", source.notices());
+}
