@@ -1,6 +1,8 @@
 //! The equality the user declared: what counts as the same value.
 
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// When numbers are equal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +38,7 @@ pub enum Absent {
     Null,
 }
 
-/// Whether text is brought to a Unicode normal form first.
+/// Whether text, and the names of fields, are brought to a Unicode normal form first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Normalize {
@@ -45,6 +47,28 @@ pub enum Normalize {
     None,
     /// Unicode normalisation form C.
     Nfc,
+}
+
+impl Normalize {
+    /// A text in this form.
+    pub fn apply(self, text: &str) -> Cow<'_, str> {
+        match self {
+            Normalize::Nfc if !is_nfc(text) => Cow::Owned(text.nfc().collect()),
+            Normalize::Nfc | Normalize::None => Cow::Borrowed(text),
+        }
+    }
+
+    /// The name of a field in this form; one that is no UTF-8 stays as it is.
+    #[inline]
+    pub fn name(self, name: &[u8]) -> Cow<'_, [u8]> {
+        if self == Normalize::None || name.is_ascii() {
+            return Cow::Borrowed(name);
+        }
+        match std::str::from_utf8(name).map(|text| self.apply(text)) {
+            Ok(Cow::Owned(normal)) => Cow::Owned(normal.into_bytes()),
+            _ => Cow::Borrowed(name),
+        }
+    }
 }
 
 /// The equality in force. Printed in every report, and part of the mapping digest.
@@ -57,6 +81,6 @@ pub struct Equality {
     pub field_order: FieldOrder,
     /// Whether missing equals null.
     pub absent: Absent,
-    /// Unicode normalisation of text.
+    /// Unicode normalisation of text and of names.
     pub normalize: Normalize,
 }

@@ -7,6 +7,7 @@ use crate::canon::{Encoder, Equality, Numbers, decode, without_types};
 use crate::digest::Hasher;
 use crate::model::{Problem, Value};
 use rustc_hash::FxHashSet;
+use std::borrow::Cow;
 
 /// A compiled mapping for one side of one compare.
 #[derive(Clone, Debug)]
@@ -54,19 +55,24 @@ impl Projection {
         equality: Equality,
         hasher: Hasher,
     ) -> Result<Projection, Problem> {
+        let normal = |name: &str| equality.normalize.apply(name).into_owned();
+        let explode = explode.map(|path| normal(&path));
         let (mut root, mut element) = (Node::default(), Node::default());
         for (i, rule) in rules.iter().enumerate() {
-            let Some(path) = &rule.path else { continue };
+            let Some(path) = rule.path.as_deref().map(normal) else {
+                continue;
+            };
+            let name = normal(&rule.name);
             let inside = explode
                 .as_ref()
                 .and_then(|e| path.strip_prefix(e.as_str()))
                 .and_then(|p| p.strip_prefix('.'));
             match inside {
-                Some(rest) => element.insert(rest, i, &rule.name),
+                Some(rest) => element.insert(rest, i, &name),
                 None if explode.is_some() && (path == INDEX || path == ELEMENT) => {
-                    element.insert(path, i, &rule.name)
+                    element.insert(&path, i, &name)
                 }
-                None => root.insert(path, i, &rule.name),
+                None => root.insert(&path, i, &name),
             }
         }
         let encode = |value: &Value, equality: Equality| -> Result<Vec<u8>, Problem> {
@@ -88,7 +94,7 @@ impl Projection {
         let claimed = rules
             .iter()
             .filter(|r| r.path.as_ref() != Some(&r.name))
-            .map(|r| r.name.as_bytes().into())
+            .map(|r| normal(&r.name).into_bytes().into())
             .collect();
         let position = |name: &String| key.iter().position(|k| k == name);
         let plain = |r: &Rule| {
@@ -99,7 +105,10 @@ impl Projection {
             side,
             equality,
             hasher,
-            seeds: rules.iter().map(|r| hasher.path(r.name.as_bytes())).collect(),
+            seeds: rules
+                .iter()
+                .map(|r| hasher.path(normal(&r.name).as_bytes()))
+                .collect(),
             defaults: defaults.collect::<Result<_, _>>()?,
             expected: expected.collect::<Result<_, _>>()?,
             key_position: rules.iter().map(|r| position(&r.name)).collect(),
@@ -119,6 +128,12 @@ impl Projection {
     #[must_use]
     pub fn of_columns(self) -> Projection {
         Projection { flat: true, ..self }
+    }
+
+    /// A field's name as the rules have it.
+    #[inline]
+    pub(super) fn normal<'n>(&self, name: &'n [u8]) -> Cow<'n, [u8]> {
+        self.equality.normalize.name(name)
     }
 
     /// The canonical path of a field that no rule reads, where it is not its own path: one called like a rule that reads

@@ -119,6 +119,7 @@ impl Shape {
         if name.is_empty() {
             return None;
         }
+        let name = &*p.normal(name);
         let mut hint = 0;
         let path = match p.root.find(name, &mut hint) {
             Some(child) => {

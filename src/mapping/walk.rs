@@ -91,15 +91,16 @@ impl Projection {
         let mut array: Option<Raw<'a>> = None;
         let mut met = false;
         let walked = raw.walk_names(|name, value| {
+            let name = &*self.normal(name);
             if let Some(&at) = self.root.by_name.get(name) {
                 let child = &self.root.children[at];
                 // What is wrong with it is said even where there is no element to have it.
-                give(child, value, &mut |_, _| {})?;
+                self.give(child, value, &mut |_, _| {})?;
                 parent.push((child, value));
             }
             let found = match explode.as_bytes().strip_prefix(name) {
                 Some(b"") => Ok(Some(value)),
-                Some([b'.', rest @ ..]) if !self.flat => descend(value, rest),
+                Some([b'.', rest @ ..]) if !self.flat => self.descend(value, rest),
                 _ => return Ok(true),
             };
             array = once(&mut met, found).map_err(|p| p.inside(&String::from_utf8_lossy(name)))?;
@@ -122,7 +123,7 @@ impl Projection {
                 let put = &mut |rule, raw: Raw<'_>| digester.put(self, Slot::Rule(rule), raw);
                 parent
                     .iter()
-                    .try_for_each(|&(child, raw)| give(child, raw, put))?;
+                    .try_for_each(|&(child, raw)| self.give(child, raw, put))?;
                 let given = digester.given();
                 let is_list = array.walk_list(&mut |index, element| {
                     elements += 1;
@@ -143,6 +144,44 @@ impl Projection {
             digester.start(at, elements + 1);
             digester.finish(self, Err(problem));
             emit(digester);
+        }
+    }
+
+    /// Sends a parent's field to the rules that name it or something inside it; what no rule names belongs to the parent's own
+    /// compare.
+    fn give(
+        &self,
+        child: &Child,
+        value: Raw<'_>,
+        put: &mut dyn FnMut(usize, Raw<'_>),
+    ) -> Result<(), Problem> {
+        child.rules.iter().for_each(|&rule| put(rule, value));
+        let Some(node) = &child.node else {
+            return Ok(());
+        };
+        let walked = value.walk_fields(&mut |name, value| match node.by_name.get(&*self.normal(name)) {
+            Some(&at) => self.give(&node.children[at], value, put),
+            None => Ok(()),
+        });
+        walked.map_err(|p| p.inside(&String::from_utf8_lossy(&child.name)))?;
+        Ok(())
+    }
+
+    /// Follows a path through documents; null on the way is the end of it.
+    fn descend<'a>(&self, value: Raw<'a>, path: &[u8]) -> Result<Option<Raw<'a>>, Problem> {
+        let (mut array, mut met) = (None, false);
+        let is_document = value.walk_document(&mut |name, value| {
+            let found = match path.strip_prefix(&*self.normal(name)) {
+                Some(b"") => Ok(Some(value)),
+                Some([b'.', rest @ ..]) => self.descend(value, rest),
+                _ => return Ok(()),
+            };
+            array = once(&mut met, found).map_err(|p| p.inside(&String::from_utf8_lossy(name)))?;
+            Ok(())
+        })?;
+        match is_document || matches!(value.to_value()?, Value::Null) {
+            true => Ok(array),
+            false => Err(not_exploded(&value.to_value()?, "document")),
         }
     }
 
@@ -186,6 +225,7 @@ impl Projection {
         path: &mut Vec<u8>,
         put: &mut dyn FnMut(Slot<'_>, Raw<'_>),
     ) -> Result<(), Problem> {
+        let name = &*self.normal(name);
         if let Some(child) = node.find(name, hint) {
             for &rule in &child.rules {
                 put(Slot::Rule(rule), value);
@@ -305,42 +345,9 @@ impl FieldReader for Follower<'_> {
     }
 }
 
-/// Sends a parent's field to the rules that name it or something inside it; what no rule names belongs to the parent's own
-/// compare.
-fn give(child: &Child, value: Raw<'_>, put: &mut dyn FnMut(usize, Raw<'_>)) -> Result<(), Problem> {
-    child.rules.iter().for_each(|&rule| put(rule, value));
-    let Some(node) = &child.node else {
-        return Ok(());
-    };
-    let walked = value.walk_fields(&mut |name, value| match node.by_name.get(name) {
-        Some(&at) => give(&node.children[at], value, put),
-        None => Ok(()),
-    });
-    walked.map_err(|p| p.inside(&String::from_utf8_lossy(&child.name)))?;
-    Ok(())
-}
-
 fn not_exploded(value: &Value, wanted: &str) -> Problem {
     let found = value.type_name();
     Problem::unconvertible(format!("{found} where a {wanted} is to be exploded"))
-}
-
-/// Follows a path through documents; null on the way is the end of it.
-fn descend<'a>(value: Raw<'a>, path: &[u8]) -> Result<Option<Raw<'a>>, Problem> {
-    let (mut array, mut met) = (None, false);
-    let is_document = value.walk_document(&mut |name, value| {
-        let found = match path.strip_prefix(name) {
-            Some(b"") => Ok(Some(value)),
-            Some([b'.', rest @ ..]) => descend(value, rest),
-            _ => return Ok(()),
-        };
-        array = once(&mut met, found).map_err(|p| p.inside(&String::from_utf8_lossy(name)))?;
-        Ok(())
-    })?;
-    match is_document || matches!(value.to_value()?, Value::Null) {
-        true => Ok(array),
-        false => Err(not_exploded(&value.to_value()?, "document")),
-    }
 }
 
 /// What was found behind a name that leads to the array: a second such name would hide what the first one holds.

@@ -429,3 +429,48 @@ fn an_empty_document_is_not_a_missing_one() {
         ));
     }
 }
+
+#[test]
+fn names_are_brought_to_the_normal_form_that_is_asked_for() {
+    let (composed, apart) = ("\u{e9}", "e\u{301}");
+    let document = |n: &str| format!("{{\"_id\":1,\"{n}\":{{\"{n}\":1}},\"v\":{{\"{n}\":2}}}}\n");
+    let stores = |a: &str, b: &str, compare: &str| Mapped::new(("t.ndjson", a), ("t.ndjson", b), compare);
+    for rules in [
+        String::new(),
+        field(&format!("{apart}.{apart}"), ""),
+        field(
+            "w",
+            &format!("stable = \"v.{composed}\"\ncandidate = \"v.{composed}\""),
+        ),
+    ] {
+        let mapped = |normalize: &str| {
+            let compare = format!("normalize = \"{normalize}\"\n{rules}");
+            stores(&document(composed), &document(apart), &compare).both_ways()
+        };
+        assert_eq!(
+            (mapped("none").end.code, mapped("nfc").end.code),
+            (10, 0),
+            "{rules}"
+        );
+    }
+    let twice = format!("{{\"_id\":1,\"{composed}\":1,\"{apart}\":1}}\n");
+    let audited = stores(&twice, &twice, "normalize = \"nfc\"\n").both_ways();
+    assert_eq!(audited.list.len(), 1, "{:?}", audited.list);
+    assert!(
+        audited.list[0].starts_with("confirmed malformed 1"),
+        "{:?}",
+        audited.list
+    );
+
+    let orders = format!("{{\"_id\":1,\"v\":{{\"{apart}\":[{{\"{apart}\":7}}]}}}}\n");
+    let rows = "{\"id\":1,\"n\":0,\"q\":7}\n";
+    let exploded = format!(
+        "key = [\"id\", \"n\"]\nnormalize = \"nfc\"\nexplode = {{ side = \"stable\", path = \"v.{composed}\" }}\n"
+    ) + &field("id", "stable = \"_id\"\ncandidate = \"id\"")
+        + &field("n", "stable = \"$index\"\ncandidate = \"n\"\ntype = \"int\"")
+        + &field(
+            "q",
+            &format!("stable = \"v.{composed}.{composed}\"\ncandidate = \"q\""),
+        );
+    equal(&stores(&orders, rows, &exploded));
+}

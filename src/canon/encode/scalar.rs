@@ -180,15 +180,9 @@ impl Encoder {
         let text = std::str::from_utf8(bytes).map_err(|e| {
             Problem::malformed(format!("invalid UTF-8 after {} bytes of text", e.valid_up_to()))
         })?;
-        if self.equality.normalize == Normalize::Nfc {
-            use unicode_normalization::UnicodeNormalization;
-            let normal: String = text.nfc().collect();
-            self.len(normal.len());
-            self.out.extend_from_slice(normal.as_bytes());
-        } else {
-            self.len(bytes.len());
-            self.out.extend_from_slice(bytes);
-        }
+        let normal = self.equality.normalize.apply(text);
+        self.len(normal.len());
+        self.out.extend_from_slice(normal.as_bytes());
         Ok(())
     }
 }
