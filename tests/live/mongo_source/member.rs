@@ -245,6 +245,63 @@ fn kinds_of_collections_are_handled_or_refused_with_the_reason() {
 }
 
 #[test]
+fn a_scan_that_breaks_off_goes_on_whatever_kind_of_collection_it_is_of() {
+    let member = Member::start(Topology::ReplicaSet, Snapshots::Pinned);
+    let shapes = [
+        ("capped", None, doc! { "capped": true, "size": 1 << 20 }, 1),
+        ("accents", None, doc! { "collation": { "locale": "en" } }, 20),
+        (
+            "seen",
+            Some("view"),
+            doc! { "viewOn": "things", "pipeline": [] },
+            20,
+        ),
+    ];
+    let mixed = |n: i32| match n % 3 {
+        0 => doc! { "_id": format!("{}{n}", ["a", "A"][n as usize % 2]) },
+        1 => doc! { "_id": n },
+        _ => doc! { "_id": { "n": n } },
+    };
+    let mut pages = BTreeMap::new();
+    member.rule(move |command, _| {
+        let pages = pages
+            .entry(command.get_str("collection").ok()?.to_owned())
+            .or_insert(0);
+        *pages += 1;
+        // Once among texts, once among numbers, once among documents.
+        (*pages % 3 == 0).then(|| Fault::Refused(Refusal::new(50, "MaxTimeMSExpired", "as planned")))
+    });
+    block_on(async {
+        for (name, kind, options, patience) in shapes {
+            let namespace = format!("shop.{name}");
+            let expected = member.change(|content| {
+                content.create(&namespace, Shape { kind, options });
+                content.put(&namespace, (0..80).map(mixed));
+                content.documents(&namespace)
+            });
+            let store = connect(&member.uri("shop"), 7).await;
+            let (probe, governor) = (
+                store.probe(&namespace).await.unwrap(),
+                Governor::new(Limits::default()),
+            );
+            let all = read(&store, &namespace, &Range::default(), &probe, &governor).await;
+            assert!(all.unwrap() == bytes(&expected), "{name}");
+            let scans = member
+                .seen("find")
+                .into_iter()
+                .filter(|find| find.get_str("find").ok() == Some(name) && find.contains_key("sort"));
+            let times: Vec<_> = scans.map(|find| find.get_i32("maxTimeMS").unwrap()).collect();
+            assert!(times.len() >= 4, "{name}: {times:?}");
+            // What may have to be sorted before its first record comes is given the time for it.
+            assert!(
+                times.iter().all(|time| *time == 60_000 * patience),
+                "{name}: {times:?}"
+            );
+        }
+    });
+}
+
+#[test]
 fn a_router_is_a_server_of_mongodb_s() {
     for topology in [Topology::Standalone, Topology::ReplicaSet, Topology::Mongos] {
         let member = Member::start(topology, Snapshots::Pinned);

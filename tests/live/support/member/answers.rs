@@ -3,7 +3,7 @@
 use super::bounds::{can_be_used, filled};
 use super::content::{Collection, Content};
 use super::order::compare;
-use super::query::matches;
+use super::query::{matches, refusal};
 use super::{Snapshots, Topology};
 use mongodb::bson::{Binary, Bson, DateTime, Document, Timestamp, doc, spec::BinarySubtype};
 use std::collections::HashMap;
@@ -242,6 +242,9 @@ fn find(
     if let Some(unknown) = command.keys().find(|name| !FIND.contains(&name.as_str())) {
         let text = format!("BSON field 'find.{unknown}' is an unknown field.");
         return Err(Refusal::new(40415, "Location40415", text));
+    }
+    if let Some(refused) = command.get_document("filter").ok().and_then(refusal) {
+        return Err(refused);
     }
     let collection = content.collection(&namespace);
     can_be_used(command, collection)?;
