@@ -190,7 +190,7 @@ fn kinds_of_collections_are_handled_or_refused_with_the_reason() {
             connect(&member.uri("shop"), 7).await,
             Governor::new(Limits::default()),
         );
-        let listed = store.collections().await.unwrap();
+        let listed = store.catalog().await.unwrap().collections;
         assert_eq!(listed.len(), 6);
         for (name, kind, order, ranges, told) in [
             ("capped", CollectionKind::Capped, ReadOrder::ById, 1, "capped"),
@@ -327,7 +327,7 @@ fn a_collection_that_is_dropped_while_all_are_listed_is_left_out() {
     });
     block_on(async {
         let store = connect(&member.uri("shop"), 10).await;
-        let listed = store.collections().await.unwrap();
+        let listed = store.catalog().await.unwrap().collections;
         let names: Vec<&str> = listed.iter().map(|c| &*c.namespace).collect();
         assert_eq!(names, ["shop.things"]);
         member.change(|content| content.put("shop.gone", numbered(3, 1)));
@@ -338,8 +338,89 @@ fn a_collection_that_is_dropped_while_all_are_listed_is_left_out() {
             let lists = command.contains_key("listIndexes");
             lists.then(|| Fault::Refused(Refusal::new(2, "BadValue", "as planned")))
         });
-        let error = store.collections().await.unwrap_err().to_string();
+        let error = store.catalog().await.unwrap_err().to_string();
         assert!(error.contains("as planned"), "{error}");
+    });
+}
+
+/// Refuses what is not for this user.
+fn unauthorized() -> Fault {
+    Fault::Refused(Refusal::new(13, "Unauthorized", "not authorized"))
+}
+
+#[test]
+fn what_the_user_may_not_list_is_not_known_and_the_rest_is() {
+    let member = member(Topology::ReplicaSet, numbered(60, 1));
+    member.change(|content| {
+        content.put("shop.secret", numbered(3, 1));
+        content.put("closed.things", numbered(3, 1));
+    });
+    block_on(async {
+        // The indexes of one collection.
+        member.rule(|command, _| {
+            command
+                .get_str("listIndexes")
+                .is_ok_and(|name| name == "secret")
+                .then(unauthorized)
+        });
+        let store = connect(&member.uri("shop"), 10).await;
+        let listed = store.catalog().await.unwrap().collections;
+        let metadata: Vec<bool> = listed.iter().map(|c| c.metadata.is_some()).collect();
+        assert_eq!(metadata, [false, true]);
+        let degraded = store.probe("shop.secret").await.unwrap().degraded;
+        assert!(
+            degraded.iter().any(|told| told.contains("not compared")),
+            "{degraded:?}"
+        );
+        // The collections of a database, but for those that are the user's.
+        let lists = |command: &Document| command.contains_key("listCollections");
+        let own = |command: &Document| command.get_bool("authorizedCollections").unwrap_or(false);
+        let closed = |command: &Document| command.get_str("$db").is_ok_and(|name| name == "closed");
+        member.rule(move |command, _| {
+            let refused = lists(command) && !own(command) || closed(command);
+            refused.then(unauthorized)
+        });
+        let listed = store.catalog().await.unwrap().collections;
+        let kinds: Vec<_> = listed
+            .iter()
+            .map(|c| (c.kind, c.collation.clone(), c.metadata.clone()))
+            .collect();
+        // The index says that there is no collation, and of the options nothing is known.
+        assert_eq!(
+            kinds,
+            [
+                (CollectionKind::Collection, None, None),
+                (CollectionKind::Collection, None, None)
+            ]
+        );
+        let (ranges, all) = in_ranges(&member, 4).await;
+        assert_eq!((ranges.len(), all.len()), (4, 60));
+        // A database that nobody named is left out, one that is named is not.
+        let catalog = connect(&member.uri(""), 10).await.catalog().await.unwrap();
+        assert_eq!(
+            (catalog.collections.len(), &*catalog.not_listed[0].0),
+            (2, "closed")
+        );
+        let named = connect(&member.uri("closed"), 10)
+            .await
+            .catalog()
+            .await
+            .unwrap_err();
+        assert!(
+            named.to_string().contains("list the collections of `closed`"),
+            "{named}"
+        );
+        // Without the indexes there may be a collation.
+        member.rule(move |command, _| {
+            let refused = lists(command) && !own(command) || command.contains_key("listIndexes");
+            refused.then(unauthorized)
+        });
+        assert_eq!(
+            store.probe("shop.things").await.unwrap().order,
+            ReadOrder::SimpleCollation
+        );
+        let (ranges, all) = in_ranges(&member, 4).await;
+        assert_eq!((ranges.len(), all.len()), (1, 60));
     });
 }
 
@@ -363,7 +444,7 @@ fn every_look_is_made_again_where_the_server_is_not_reached() {
             *times += 1;
             (*times <= 2).then(|| Fault::Refused(Refusal::new(6, "HostUnreachable", "as planned")))
         });
-        assert_eq!(store.collections().await.unwrap().len(), 1);
+        assert_eq!(store.catalog().await.unwrap().collections.len(), 1);
         let probe = store.probe("shop.things").await.unwrap();
         assert_eq!((&*probe.version, probe.min_max), ("7.0.14", Some(true)));
         assert_eq!(probe.replica_set.as_deref(), Some("rs0"));

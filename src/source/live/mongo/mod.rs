@@ -25,7 +25,7 @@ mod server;
 mod snapshot;
 mod split;
 
-pub use catalog::{CollectionKind, LiveCollection};
+pub use catalog::{CollectionKind, LiveCollection, MongoCatalog};
 pub use head::Head;
 pub use points::MongoPoints;
 pub use probe::{MongoProbe, ReadOrder};

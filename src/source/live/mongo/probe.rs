@@ -97,7 +97,7 @@ impl MongoProbe {
         );
         say(
             self.order != ReadOrder::SimpleCollation,
-            "The collection has a collation of its own: the server sorts all of it under the simple one, in one range.",
+            "The collection has, or may have, a collation of its own: the server sorts all of it under the simple one, in one range.",
         );
         say(
             self.order != ReadOrder::Unsorted,
@@ -143,6 +143,10 @@ impl MongoStore {
         // A scan that broke off goes on by them, too.
         if probe.min_max != Some(true) && found.kind != CollectionKind::View {
             probe.type_codes = self.type_codes(&coll, &probe).await?;
+        }
+        if found.metadata.is_none() && found.kind != CollectionKind::View {
+            let unseen = "The user may not see its options or indexes: they are not compared.";
+            probe.degraded.push(unseen.to_owned());
         }
         probe.degrade();
         Ok(probe)

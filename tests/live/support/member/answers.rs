@@ -209,7 +209,15 @@ fn list(command: &Document, content: &Content, database: &str) -> Document {
             }
             listed
         });
-    let listed = listed.filter(|listed| matches(listed, &filter, false)).collect();
+    let listed = listed.filter(|listed| matches(listed, &filter, false));
+    let named = |listed: Document| match command.get_bool("nameOnly") {
+        Ok(true) => listed
+            .into_iter()
+            .filter(|(name, _)| ["name", "type"].contains(&&**name))
+            .collect(),
+        _ => listed,
+    };
+    let listed = listed.map(named).collect();
     batch(&format!("{database}.$cmd.listCollections"), listed, 0)
 }
 
