@@ -43,6 +43,8 @@ pub struct LiveSource {
     aside: Vec<Namespace>,
     /// Among the namespaces, those of which it is not known what they are.
     not_understood: HashMap<String, SourceError>,
+    /// Databases that nobody asked for by name and that cannot be listed.
+    not_listed: Vec<(String, SourceError)>,
     schemas: Vec<Schema>,
     readings: Arc<Readings>,
     /// What turned out on the way.
@@ -116,12 +118,13 @@ impl LiveSource {
     /// Connects to the store at `location`, a connection string without secrets, and lists what it holds.
     pub fn open(location: &str, options: &LiveOptions) -> Result<LiveSource, SourceError> {
         let uri = options.uri.reveal();
-        let mut not_understood = HashMap::new();
+        let (mut not_understood, mut not_listed) = (HashMap::new(), Vec::new());
         let store = match Protocol::of(uri) {
             Some(Protocol::Mongo) => runtime().block_on(async {
                 let store = MongoStore::connect(uri, &options.mongo).await?;
-                let collections = store.collections().await?;
-                Ok::<_, SourceError>(Store::Mongo(Box::new(store), collections))
+                let catalog = store.catalog().await?;
+                not_listed = catalog.not_listed;
+                Ok::<_, SourceError>(Store::Mongo(Box::new(store), catalog.collections))
             })?,
             Some(Protocol::Cql) => runtime().block_on(async {
                 let store = CqlStore::connect(uri, &options.cql).await?;
@@ -159,6 +162,7 @@ impl LiveSource {
             namespaces,
             aside: store.namespaces(true),
             not_understood,
+            not_listed,
             _watch: watch.transpose()?,
             store,
             governor,
@@ -192,10 +196,15 @@ impl LiveSource {
     /// The namespace called `name`, see [`FileSource::find`](crate::source::FileSource::find); one that is left out, too.
     ///
     /// # Errors
-    /// If there is none, or it cannot be read since its schema is not understood.
+    /// If there is none, or it cannot be read since its schema is not understood or its database cannot be listed.
     pub fn find(&self, name: &str) -> Result<&Namespace, SourceError> {
         let found = find(&self.location, &self.namespaces, name);
-        let found = found.or_else(|error| find(&self.location, &self.aside, name).map_err(|_| error))?;
+        let found = found.or_else(|error| find(&self.location, &self.aside, name).map_err(|_| error));
+        let found = found.map_err(|error| {
+            let database = name.split_once('.').map_or(name, |(database, _)| database);
+            let not_listed = self.not_listed.iter().find(|(of, _)| of == database);
+            not_listed.map_or(error, |(_, why)| why.clone())
+        })?;
         match self.not_understood.get(&found.name) {
             Some(problem) => Err(problem.clone()),
             None => Ok(found),
@@ -234,7 +243,10 @@ impl LiveSource {
             let (name, why) = (&aside.name, self.store.why_aside(&aside.name));
             format!("`{name}` left aside: {why}, and no compare names it")
         });
-        aside.chain(degraded).collect()
+        let not_listed = self.not_listed.iter();
+        let not_listed =
+            not_listed.map(|(database, why)| format!("the database `{database}` left aside: {why}"));
+        aside.chain(not_listed).chain(degraded).collect()
     }
 
     /// Adds to the notices what turned out on the way; the same sentence comes once.

@@ -15,7 +15,7 @@ impl Store {
                 wanted
                     .map(|c| {
                         // Indexes and options of a view are those of what it is over.
-                        let metadata = (!aside).then(|| c.metadata.clone());
+                        let metadata = c.metadata.clone().filter(|_| !aside);
                         namespace(
                             c.namespace.clone(),
                             Format::Bson,

@@ -260,6 +260,53 @@ fn a_time_series_that_only_globs_name_holds_the_verdict_and_stops_nothing() {
 }
 
 #[test]
+fn a_collection_that_may_not_be_read_is_named_and_the_others_are_read() {
+    let [ours, theirs] = [(); 2].map(|()| {
+        let member = Member::start(Topology::ReplicaSet, Snapshots::Pinned);
+        member.change(|content| {
+            ["shop.orders", "shop.secret", "closed.orders"].map(|name| content.put(name, orders()))
+        });
+        member
+    });
+    ours.rule(|command, _| {
+        let of = command.iter().next().and_then(|(_, of)| of.as_str());
+        let refused = of == Some("secret") || command.get_str("$db").ok() == Some("closed");
+        refused.then(|| self::refused(13, "Unauthorized"))
+    });
+    let config = |database: &str, rest: &str| {
+        format!(
+            "[stable]\nlocation = \"{}\"\n[candidate]\nlocation = \"{}\"\n{rest}",
+            ours.uri(database),
+            theirs.uri(database)
+        )
+    };
+    let named = "[[compare]]\nname = \"orders\"\nstable = \"shop.orders\"\ncandidate = \"shop.orders\"\n";
+    for database in ["shop", ""] {
+        let ran = audit(&config(database, named), &[]);
+        assert_eq!(ran.verdict(), "GO", "{}", ran.said);
+        let degraded = ran.report()["run"]["degraded"].to_string();
+        assert_eq!(
+            degraded.contains("the database `closed` left aside"),
+            database.is_empty(),
+            "{degraded}"
+        );
+    }
+    let ran = audit(&config("shop", "[namespaces]\n"), &[]);
+    assert_eq!(ran.verdict(), "HOLD", "{}", ran.said);
+    assert!(
+        ran.said.contains("shop.secret") && ran.said.contains("as planned"),
+        "{}",
+        ran.said
+    );
+    let ran = audit(&config("", &named.replace("shop.", "closed.")), &[]);
+    assert!(
+        ran.code != 0 && ran.said.contains("list the collections of `closed`"),
+        "{}",
+        ran.said
+    );
+}
+
+#[test]
 fn a_namespace_is_read_while_another_is_being_cut() {
     let [ours, theirs] = [(); 2].map(|()| {
         let member = Member::start(Topology::ReplicaSet, Snapshots::Pinned);

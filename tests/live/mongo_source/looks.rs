@@ -55,20 +55,22 @@ fn collections_are_listed_with_what_describes_them() {
                 .create_index(index)
                 .await
                 .unwrap();
-            let found = connect(&database.uri(), 100).await.collections().await.unwrap();
+            let found = connect(&database.uri(), 100)
+                .await
+                .catalog()
+                .await
+                .unwrap()
+                .collections;
             let names: Vec<_> = found.iter().map(|c| c.namespace.clone()).collect();
             assert_eq!(
                 names,
                 ["b.dotted", "orders"].map(|name| format!("{}.{name}", database.name()))
             );
-            let metadata: serde_json::Value = serde_json::from_str(&found[1].metadata).unwrap();
+            let text = found[1].metadata.as_deref().unwrap();
+            let metadata: serde_json::Value = serde_json::from_str(text).unwrap();
             assert_eq!(metadata["collectionName"], "orders");
             assert_eq!(metadata["indexes"].as_array().unwrap().len(), 2);
-            assert!(
-                found[1].metadata.contains(r#""key":{"n":{"$numberInt":"-1"}}"#),
-                "{}",
-                found[1].metadata
-            );
+            assert!(text.contains(r#""key":{"n":{"$numberInt":"-1"}}"#), "{text}");
             assert_eq!(
                 (found[1].documents, found[1].kind),
                 (Some(3), CollectionKind::Collection)

@@ -3,12 +3,13 @@
 use super::{connect, numbered, read, records};
 use crate::support::block_on;
 use crate::support::member::{Content, Fault, Member, Refusal, Shape, Snapshots, Topology};
-use assay::source::live::mongo::{CollectionKind, MongoProbe, MongoStore, ReadOrder};
+use assay::source::live::mongo::{CollectionKind, MongoOptions, MongoProbe, MongoStore, ReadOrder};
 use assay::source::live::{Governor, Limits, Range, Room};
 use futures_util::future::join;
 use mongodb::bson::{Document, doc};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// A stand-in with documents in `shop.things`.
 pub(super) fn member(topology: Topology, documents: impl IntoIterator<Item = Document>) -> Member {
@@ -190,7 +191,7 @@ fn kinds_of_collections_are_handled_or_refused_with_the_reason() {
             connect(&member.uri("shop"), 7).await,
             Governor::new(Limits::default()),
         );
-        let listed = store.collections().await.unwrap();
+        let listed = store.catalog().await.unwrap().collections;
         assert_eq!(listed.len(), 6);
         for (name, kind, order, ranges, told) in [
             ("capped", CollectionKind::Capped, ReadOrder::ById, 1, "capped"),
@@ -245,6 +246,63 @@ fn kinds_of_collections_are_handled_or_refused_with_the_reason() {
 }
 
 #[test]
+fn a_scan_that_breaks_off_goes_on_whatever_kind_of_collection_it_is_of() {
+    let member = Member::start(Topology::ReplicaSet, Snapshots::Pinned);
+    let shapes = [
+        ("capped", None, doc! { "capped": true, "size": 1 << 20 }, 1),
+        ("accents", None, doc! { "collation": { "locale": "en" } }, 20),
+        (
+            "seen",
+            Some("view"),
+            doc! { "viewOn": "things", "pipeline": [] },
+            20,
+        ),
+    ];
+    let mixed = |n: i32| match n % 3 {
+        0 => doc! { "_id": format!("{}{n}", ["a", "A"][n as usize % 2]) },
+        1 => doc! { "_id": n },
+        _ => doc! { "_id": { "n": n } },
+    };
+    let mut pages = BTreeMap::new();
+    member.rule(move |command, _| {
+        let pages = pages
+            .entry(command.get_str("collection").ok()?.to_owned())
+            .or_insert(0);
+        *pages += 1;
+        // Once among texts, once among numbers, once among documents.
+        (*pages % 3 == 0).then(|| Fault::Refused(Refusal::new(50, "MaxTimeMSExpired", "as planned")))
+    });
+    block_on(async {
+        for (name, kind, options, patience) in shapes {
+            let namespace = format!("shop.{name}");
+            let expected = member.change(|content| {
+                content.create(&namespace, Shape { kind, options });
+                content.put(&namespace, (0..80).map(mixed));
+                content.documents(&namespace)
+            });
+            let store = connect(&member.uri("shop"), 7).await;
+            let (probe, governor) = (
+                store.probe(&namespace).await.unwrap(),
+                Governor::new(Limits::default()),
+            );
+            let all = read(&store, &namespace, &Range::default(), &probe, &governor).await;
+            assert!(all.unwrap() == bytes(&expected), "{name}");
+            let scans = member
+                .seen("find")
+                .into_iter()
+                .filter(|find| find.get_str("find").ok() == Some(name) && find.contains_key("sort"));
+            let times: Vec<_> = scans.map(|find| find.get_i32("maxTimeMS").unwrap()).collect();
+            assert!(times.len() >= 4, "{name}: {times:?}");
+            // What may have to be sorted before its first record comes is given the time for it.
+            assert!(
+                times.iter().all(|time| *time == 60_000 * patience),
+                "{name}: {times:?}"
+            );
+        }
+    });
+}
+
+#[test]
 fn a_router_is_a_server_of_mongodb_s() {
     for topology in [Topology::Standalone, Topology::ReplicaSet, Topology::Mongos] {
         let member = Member::start(topology, Snapshots::Pinned);
@@ -270,7 +328,7 @@ fn a_collection_that_is_dropped_while_all_are_listed_is_left_out() {
     });
     block_on(async {
         let store = connect(&member.uri("shop"), 10).await;
-        let listed = store.collections().await.unwrap();
+        let listed = store.catalog().await.unwrap().collections;
         let names: Vec<&str> = listed.iter().map(|c| &*c.namespace).collect();
         assert_eq!(names, ["shop.things"]);
         member.change(|content| content.put("shop.gone", numbered(3, 1)));
@@ -281,8 +339,123 @@ fn a_collection_that_is_dropped_while_all_are_listed_is_left_out() {
             let lists = command.contains_key("listIndexes");
             lists.then(|| Fault::Refused(Refusal::new(2, "BadValue", "as planned")))
         });
-        let error = store.collections().await.unwrap_err().to_string();
+        let error = store.catalog().await.unwrap_err().to_string();
         assert!(error.contains("as planned"), "{error}");
+    });
+}
+
+/// Refuses what is not for this user.
+fn unauthorized() -> Fault {
+    Fault::Refused(Refusal::new(13, "Unauthorized", "not authorized"))
+}
+
+#[test]
+fn what_the_user_may_not_list_is_not_known_and_the_rest_is() {
+    let member = member(Topology::ReplicaSet, numbered(60, 1));
+    member.change(|content| {
+        content.put("shop.secret", numbered(3, 1));
+        content.put("closed.things", numbered(3, 1));
+    });
+    block_on(async {
+        // The indexes of one collection.
+        member.rule(|command, _| {
+            command
+                .get_str("listIndexes")
+                .is_ok_and(|name| name == "secret")
+                .then(unauthorized)
+        });
+        let store = connect(&member.uri("shop"), 10).await;
+        let listed = store.catalog().await.unwrap().collections;
+        let metadata: Vec<bool> = listed.iter().map(|c| c.metadata.is_some()).collect();
+        assert_eq!(metadata, [false, true]);
+        let degraded = store.probe("shop.secret").await.unwrap().degraded;
+        assert!(
+            degraded.iter().any(|told| told.contains("not compared")),
+            "{degraded:?}"
+        );
+        // The collections of a database, but for those that are the user's.
+        let lists = |command: &Document| command.contains_key("listCollections");
+        let own = |command: &Document| command.get_bool("authorizedCollections").unwrap_or(false);
+        let closed = |command: &Document| command.get_str("$db").is_ok_and(|name| name == "closed");
+        member.rule(move |command, _| {
+            let refused = lists(command) && !own(command) || closed(command);
+            refused.then(unauthorized)
+        });
+        let listed = store.catalog().await.unwrap().collections;
+        let kinds: Vec<_> = listed
+            .iter()
+            .map(|c| (c.kind, c.collation.clone(), c.metadata.clone()))
+            .collect();
+        // The index says that there is no collation, and of the options nothing is known.
+        assert_eq!(
+            kinds,
+            [
+                (CollectionKind::Collection, None, None),
+                (CollectionKind::Collection, None, None)
+            ]
+        );
+        let (ranges, all) = in_ranges(&member, 4).await;
+        assert_eq!((ranges.len(), all.len()), (4, 60));
+        // A database that nobody named is left out, one that is named is not.
+        let catalog = connect(&member.uri(""), 10).await.catalog().await.unwrap();
+        assert_eq!(
+            (catalog.collections.len(), &*catalog.not_listed[0].0),
+            (2, "closed")
+        );
+        let named = connect(&member.uri("closed"), 10)
+            .await
+            .catalog()
+            .await
+            .unwrap_err();
+        assert!(
+            named.to_string().contains("list the collections of `closed`"),
+            "{named}"
+        );
+        // Without the indexes there may be a collation.
+        member.rule(move |command, _| {
+            let refused = lists(command) && !own(command) || command.contains_key("listIndexes");
+            refused.then(unauthorized)
+        });
+        assert_eq!(
+            store.probe("shop.things").await.unwrap().order,
+            ReadOrder::SimpleCollation
+        );
+        let (ranges, all) = in_ranges(&member, 4).await;
+        assert_eq!((ranges.len(), all.len()), (1, 60));
+    });
+}
+
+#[test]
+fn a_sample_that_takes_too_long_is_drawn_in_another_way() {
+    let member = member(Topology::ReplicaSet, numbered(2000, 1));
+    let options = MongoOptions {
+        max_time: Duration::from_millis(300),
+        ..MongoOptions::default()
+    };
+    let stage = |command: &Document| command.get_array("pipeline").map(|p| p[0].to_string());
+    block_on(async {
+        let store = MongoStore::connect(&member.uri("shop"), &options).await.unwrap();
+        let probe = store.probe("shop.things").await.unwrap();
+        let before = member.seen("aggregate").len();
+        for slow in [&["$sample\""][..], &["$sample\"", "$sampleRate"]] {
+            member.rule(move |command, _| {
+                let stage = stage(command).ok()?;
+                slow.iter().any(|way| stage.contains(way)).then(|| {
+                    std::thread::sleep(Duration::from_millis(310));
+                    Fault::Refused(Refusal::new(50, "MaxTimeMSExpired", "as planned"))
+                })
+            });
+            let ranges = store.ranges("shop.things", 8, &probe).await.unwrap();
+            assert_eq!(ranges.len(), 8, "{slow:?}");
+        }
+        let drawn = member.seen("aggregate").split_off(before);
+        assert_eq!(drawn.len(), 4, "{drawn:?}");
+        for drawn in drawn {
+            // Whoever names an index gets no random cursor.
+            let by_rate = stage(&drawn).unwrap().contains("$sampleRate");
+            assert_eq!(drawn.contains_key("hint"), by_rate, "{drawn}");
+            assert!(by_rate || drawn.to_string().contains("\"size\": 80"), "{drawn}");
+        }
     });
 }
 
@@ -306,7 +479,7 @@ fn every_look_is_made_again_where_the_server_is_not_reached() {
             *times += 1;
             (*times <= 2).then(|| Fault::Refused(Refusal::new(6, "HostUnreachable", "as planned")))
         });
-        assert_eq!(store.collections().await.unwrap().len(), 1);
+        assert_eq!(store.catalog().await.unwrap().collections.len(), 1);
         let probe = store.probe("shop.things").await.unwrap();
         assert_eq!((&*probe.version, probe.min_max), ("7.0.14", Some(true)));
         assert_eq!(probe.replica_set.as_deref(), Some("rs0"));

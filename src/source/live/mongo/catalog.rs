@@ -1,6 +1,6 @@
 //! The collections of a deployment, and what describes each: options, indexes, sizes.
 
-use super::{MongoStore, literal};
+use super::{MongoStore, fault, literal};
 use crate::source::{Failure, SourceError};
 use futures_util::future::join;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
@@ -53,34 +53,52 @@ pub struct LiveCollection {
     pub namespace: String,
     /// What kind it is.
     pub kind: CollectionKind,
-    /// Options and indexes, as mongodump writes them into `….metadata.json`.
-    pub metadata: String,
+    /// Options and indexes, as mongodump writes them into `….metadata.json`; none if the user may not see them.
+    pub metadata: Option<String>,
     /// The server's estimate of the documents' bytes, uncompressed.
     pub bytes: Option<u64>,
     /// The server's estimate of the number of documents.
     pub documents: Option<u64>,
-    /// The locale of its default collation, unless that is `simple`.
+    /// The locale of its default collation, unless that is `simple`; `unknown` if the user may not see it.
     pub collation: Option<String>,
+}
+
+/// What there is to read.
+#[derive(Clone, Debug, Default)]
+pub struct MongoCatalog {
+    /// Collections, views among them, in the order of their names.
+    pub collections: Vec<LiveCollection>,
+    /// Databases whose collections the user may not list, and what the server says to that.
+    pub not_listed: Vec<(String, SourceError)>,
 }
 
 impl MongoStore {
     /// The collections of the connection string's database, or of all databases but the server's own.
-    pub async fn collections(&self) -> Result<Vec<LiveCollection>, SourceError> {
+    ///
+    /// # Errors
+    /// A database that the connection string names and the user may not list.
+    pub async fn catalog(&self) -> Result<MongoCatalog, SourceError> {
         let databases = match &self.database {
             Some(database) => vec![database.clone()],
             None => self.databases().await?,
         };
-        let mut collections = Vec::new();
+        let mut catalog = MongoCatalog::default();
         for database in databases {
-            let listed = self.list(&database, doc! {}).await?;
+            let listed = match self.list(&database, doc! {}).await {
+                Err(error) if self.database.is_none() && fault::is_denied(&error) => {
+                    catalog.not_listed.push((database, error));
+                    continue;
+                }
+                listed => listed?,
+            };
             let database = &database;
             let described =
                 stream::iter(listed).map(|listed| async move { self.unless_gone(database, &listed).await });
             let described = described.buffered(AT_ONCE).try_collect::<Vec<_>>().await?;
-            collections.extend(described.into_iter().flatten());
+            catalog.collections.extend(described.into_iter().flatten());
         }
-        collections.sort_by(|a, b| a.namespace.cmp(&b.namespace));
-        Ok(collections)
+        catalog.collections.sort_by(|a, b| a.namespace.cmp(&b.namespace));
+        Ok(catalog)
     }
 
     /// One collection.
@@ -141,10 +159,17 @@ impl MongoStore {
         Ok(names.into_iter().filter(own).collect())
     }
 
+    /// The collections of a database; names and types only, and those that the user may read, where he may not list them all.
     async fn list(&self, database: &str, filter: Document) -> Result<Vec<Document>, SourceError> {
         let action = format!("list the collections of `{database}`");
-        let command = doc! { "listCollections": 1, "filter": filter, "cursor": {} };
-        let listed = self.listed(database, &action, command).await?;
+        let mut command = doc! { "listCollections": 1, "filter": filter, "cursor": {} };
+        let listed = match self.listed(database, &action, command.clone()).await {
+            Err(error) if fault::is_denied(&error) => {
+                command.extend(doc! { "nameOnly": true, "authorizedCollections": true });
+                self.listed(database, &action, command).await?
+            }
+            listed => listed?,
+        };
         let own = |c: &Document| !c.get_str("name").is_ok_and(|name| name.starts_with("system."));
         Ok(listed.into_iter().filter(own).collect())
     }
@@ -154,16 +179,19 @@ impl MongoStore {
         let kind = kind(listed);
         let is_view = matches!(kind, CollectionKind::View | CollectionKind::TimeSeries);
         let (indexes, stats) = match is_view {
-            true => (Vec::new(), None),
+            true => (Some(Vec::new()), None),
             false => {
                 let (indexes, stats) = join(self.indexes(database, name), self.stats(database, name)).await;
                 (indexes?, stats)
             }
         };
         let namespace = format!("{database}.{name}");
-        let metadata = literal::document_text(&metadata(listed, indexes));
+        let collation = collation(listed, indexes.as_deref());
+        // Of half of it nobody could tell what is missing.
+        let indexes = indexes.filter(|_| listed.contains_key("options"));
+        let metadata = indexes.map(|indexes| literal::document_text(&metadata(listed, indexes)));
         Ok(LiveCollection {
-            metadata: metadata.map_err(|problem| {
+            metadata: metadata.transpose().map_err(|problem| {
                 self.report.refused(
                     format!("read options and indexes of `{namespace}`"),
                     problem,
@@ -174,14 +202,18 @@ impl MongoStore {
             kind,
             bytes: stats.as_ref().and_then(|stats| number(stats, "size")),
             documents: stats.as_ref().and_then(|stats| number(stats, "count")),
-            collation: collation(listed),
+            collation,
         })
     }
 
-    async fn indexes(&self, database: &str, name: &str) -> Result<Vec<Document>, SourceError> {
+    /// The indexes of a collection; none if the user may not list them.
+    async fn indexes(&self, database: &str, name: &str) -> Result<Option<Vec<Document>>, SourceError> {
         let action = format!("list the indexes of `{database}.{name}`");
         let command = doc! { "listIndexes": name, "cursor": {} };
-        self.listed(database, &action, command).await
+        match self.listed(database, &action, command).await {
+            Err(error) if fault::is_denied(&error) => Ok(None),
+            indexes => indexes.map(Some),
+        }
     }
 
     /// All that a command lists.
@@ -233,13 +265,16 @@ fn kind(listed: &Document) -> CollectionKind {
     }
 }
 
-fn collation(listed: &Document) -> Option<String> {
-    let collation = listed
-        .get_document("options")
-        .ok()?
-        .get_document("collation")
-        .ok()?;
-    let locale = collation.get_str("locale").ok()?;
+/// The collation stands among the options, and with the index on `_id`.
+fn collation(listed: &Document, indexes: Option<&[Document]>) -> Option<String> {
+    let of_id = |index: &&Document| {
+        index.get_str("name").is_ok_and(|name| name == "_id_") || index.contains_key("clustered")
+    };
+    let options = listed.get_document("options").ok();
+    let Some(beside) = options.or_else(|| indexes?.iter().find(of_id)) else {
+        return Some("unknown".to_owned());
+    };
+    let locale = beside.get_document("collation").ok()?.get_str("locale").ok()?;
     (locale != "simple").then(|| locale.to_owned())
 }
 
@@ -309,9 +344,18 @@ mod tests {
             CollectionKind::TimeSeries
         );
         let french = of("collection", doc! { "collation": { "locale": "fr" } });
-        assert_eq!(collation(&french).as_deref(), Some("fr"));
+        assert_eq!(collation(&french, None).as_deref(), Some("fr"));
+        let (named, index) = (doc! { "name": "c" }, doc! { "name": "_id_", "key": { "_id": 1 } });
+        assert_eq!(collation(&named, None).as_deref(), Some("unknown"));
+        assert_eq!(collation(&named, Some(std::slice::from_ref(&index))), None);
+        let mut folds = index;
+        folds.insert("collation", doc! { "locale": "fr" });
+        assert_eq!(collation(&named, Some(&[folds])).as_deref(), Some("fr"));
         assert_eq!(
-            collation(&of("collection", doc! { "collation": { "locale": "simple" } })),
+            collation(
+                &of("collection", doc! { "collation": { "locale": "simple" } }),
+                None
+            ),
             None
         );
     }

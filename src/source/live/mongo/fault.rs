@@ -58,6 +58,17 @@ pub(super) fn passes(error: &SourceError) -> bool {
     matches!(failure, Failure::Overload | Failure::Network | Failure::Snapshot)
 }
 
+/// Whether the user may not do this, whoever else may.
+pub(super) fn is_denied(error: &SourceError) -> bool {
+    matches!(
+        error,
+        SourceError::Server {
+            failure: Failure::Denied,
+            ..
+        }
+    )
+}
+
 /// Makes errors that name the place and hide the secrets.
 #[derive(Clone)]
 pub(super) struct Reporter {

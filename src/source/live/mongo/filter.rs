@@ -95,7 +95,7 @@ impl Bounds {
             .is_some_and(|after| after.id.kind == ElementType::MaxKey as u8)
     }
 
-    /// The range as a filter on `_id`, in terms of the type codes that the server knows.
+    /// The range as a filter on `_id`, in terms of the type codes that the server knows; if nobody looked which, of all.
     pub(super) fn filter(&self, known: &[i32]) -> Result<Document, Unusable> {
         for bound in [&self.after, &self.to].into_iter().flatten() {
             comparable(bound)?;
@@ -165,13 +165,15 @@ fn is_of(classes: std::ops::Range<usize>, known: &[i32]) -> Option<Document> {
     (!codes.is_empty()).then(|| doc! { "_id": { "$type": codes } })
 }
 
-/// The codes of the types of these classes, as far as the server knows them.
+/// The codes of the types of these classes, as far as the server knows them. A server refuses a list of none.
 fn codes(classes: std::ops::Range<usize>, known: &[i32]) -> Vec<Bson> {
     let all = |class| match class {
         MAX_KEY => &[127][..],
         class => CLASSES[class],
     };
-    let codes = classes.flat_map(all).filter(|code| known.contains(code));
+    let codes = classes
+        .flat_map(all)
+        .filter(|code| known.is_empty() || known.contains(code));
     codes.map(|code| Bson::Int32(*code)).collect()
 }
 
@@ -286,6 +288,17 @@ mod tests {
                 r#"{"_id":{"$not":{"$type":[{"$i":"10"},{"$i":"1"},{"$i":"16"}]}}}]}"#
             )
         );
+    }
+
+    #[test]
+    fn where_nobody_looked_all_types_are_known() {
+        for (after, to) in [
+            (Some("5"), None),
+            (None, Some("5")),
+            (Some("null"), Some("\"m\"")),
+        ] {
+            assert_eq!(filter(after, to, &[]), filter(after, to, ALL));
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ mod server;
 mod snapshot;
 mod split;
 
-pub use catalog::{CollectionKind, LiveCollection};
+pub use catalog::{CollectionKind, LiveCollection, MongoCatalog};
 pub use head::Head;
 pub use points::MongoPoints;
 pub use probe::{MongoProbe, ReadOrder};
@@ -157,7 +157,15 @@ impl MongoStore {
         action: &str,
         answer: impl Future<Output = mongodb::error::Result<T>>,
     ) -> Result<T, SourceError> {
-        let timeout = self.options.answer_timeout;
+        self.ask_within(self.options.answer_timeout, action, answer).await
+    }
+
+    async fn ask_within<T>(
+        &self,
+        timeout: Duration,
+        action: &str,
+        answer: impl Future<Output = mongodb::error::Result<T>>,
+    ) -> Result<T, SourceError> {
         match tokio::time::timeout(timeout, answer).await {
             Ok(answer) => answer.map_err(|e| self.report.driver(action, &e)),
             Err(_) => Err(self.report.silence(action, timeout)),

@@ -149,7 +149,9 @@ impl Asking<'_> {
             }
         };
         let size = |batches: &Vec<RawBatch>| batches.iter().map(size).sum();
-        self.store.governed(self.action, self.governor, find, size).await
+        let timeout = self.store.options.answer_timeout;
+        let (store, action) = (self.store, self.action);
+        store.governed(action, self.governor, timeout, find, size).await
     }
 }
 

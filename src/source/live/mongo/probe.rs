@@ -49,7 +49,8 @@ pub struct MongoProbe {
     pub order: ReadOrder,
     /// How far the server's clock is ahead of ours, in milliseconds, and how far off that may be.
     pub clock_skew: Option<(i64, i64)>,
-    /// The codes of the types that the server knows by `$type`; none where literal bounds make them needless.
+    /// The codes of the types that the server knows by `$type`; none where literal bounds make them needless, and of a view,
+    /// where each look may cost all of it.
     pub type_codes: Vec<i32>,
     /// The server's estimate of the number of records.
     pub documents: Option<u64>,
@@ -96,7 +97,7 @@ impl MongoProbe {
         );
         say(
             self.order != ReadOrder::SimpleCollation,
-            "The collection has a collation of its own: the server sorts all of it under the simple one, in one range.",
+            "The collection has, or may have, a collation of its own: the server sorts all of it under the simple one, in one range.",
         );
         say(
             self.order != ReadOrder::Unsorted,
@@ -138,9 +139,14 @@ impl MongoStore {
         {
             let looks = try_join(self.min_max(&coll, &action, &probe), self.samples(&coll, &probe));
             (probe.min_max, (probe.sample, probe.sample_rate)) = looks.await?;
-            if probe.min_max != Some(true) {
-                probe.type_codes = self.type_codes(&coll, &probe).await?;
-            }
+        }
+        // A scan that broke off goes on by them, too.
+        if probe.min_max != Some(true) && found.kind != CollectionKind::View {
+            probe.type_codes = self.type_codes(&coll, &probe).await?;
+        }
+        if found.metadata.is_none() && found.kind != CollectionKind::View {
+            let unseen = "The user may not see its options or indexes: they are not compared.";
+            probe.degraded.push(unseen.to_owned());
         }
         probe.degrade();
         Ok(probe)

@@ -15,9 +15,13 @@ use mongodb::Collection;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::options::{Collation, FindOptions, Hint};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// About how many bytes a batch has at most: several are held at a time, and a server's own limit is 16 MiB.
 const BATCH_BYTES: usize = 1 << 20;
+/// How many times as long as for others is waited for a query that the server may have to sort all records for: a part of
+/// that is of no use.
+const SORTING: u32 = 20;
 
 impl MongoStore {
     /// Reads a range: whole documents as the server sent them, in the order of their `_id` wherever the probe says so.
@@ -177,6 +181,19 @@ impl Scan<'_> {
         self.probe.order != ReadOrder::Unsorted
     }
 
+    /// Whether the server may have to sort all of the collection.
+    fn may_sort(&self) -> bool {
+        self.probe.order == ReadOrder::SimpleCollation || self.probe.kind == CollectionKind::View
+    }
+
+    /// How long this scan waits where others wait for `time`.
+    pub(super) fn patience(&self, time: Duration) -> Duration {
+        match self.may_sort() {
+            true => time * SORTING,
+            false => time,
+        }
+    }
+
     pub(super) fn literal_bounds(&self) -> bool {
         self.probe.min_max == Some(true)
     }
@@ -188,9 +205,9 @@ impl Scan<'_> {
         if self.probe.order == ReadOrder::SimpleCollation {
             options.collation = Some(Collation::builder().locale("simple").build());
         }
-        // Where the server may have to sort all of it.
-        if self.probe.order == ReadOrder::SimpleCollation || self.probe.kind == CollectionKind::View {
+        if self.may_sort() {
             options.allow_disk_use = Some(true);
+            options.max_time = Some(self.patience(self.store.options.max_time));
         }
         if self.sorted() {
             options.sort = Some(doc! { "_id": 1 });

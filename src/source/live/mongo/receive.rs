@@ -13,6 +13,7 @@ use futures_util::future::join;
 use mongodb::bson::{Document, doc};
 use mongodb::options::FindOptions;
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
+use std::time::Duration;
 
 impl Scan<'_> {
     /// Makes the query of the scan, or the look-up of one bound, and hands on all that comes of it.
@@ -97,8 +98,10 @@ impl Scan<'_> {
         request: impl Future<Output = mongodb::error::Result<T>>,
         bytes: impl Fn(&T) -> usize,
     ) -> Result<T, SourceError> {
-        self.store
-            .governed(&self.action, self.governor, request, bytes)
+        let timeout = self.patience(self.store.options.answer_timeout);
+        let (store, action) = (self.store, &self.action);
+        store
+            .governed(action, self.governor, timeout, request, bytes)
             .await
     }
 
@@ -205,12 +208,13 @@ impl MongoStore {
         &self,
         action: &str,
         governor: &Governor,
+        timeout: Duration,
         request: impl Future<Output = mongodb::error::Result<T>>,
         bytes: impl Fn(&T) -> usize,
     ) -> Result<T, SourceError> {
         let leave = governor.request().await;
         let permit = leave.map_err(|held| self.report.refused(action, held.problem, held.advice))?;
-        let answer = self.ask(action, request).await;
+        let answer = self.ask_within(timeout, action, request).await;
         match &answer {
             Ok(answer) => permit.brought(bytes(answer)),
             Err(SourceError::Server {

@@ -3,7 +3,7 @@
 use super::bounds::{can_be_used, filled};
 use super::content::{Collection, Content};
 use super::order::compare;
-use super::query::matches;
+use super::query::{matches, refusal};
 use super::{Snapshots, Topology};
 use mongodb::bson::{Binary, Bson, DateTime, Document, Timestamp, doc, spec::BinarySubtype};
 use std::collections::HashMap;
@@ -209,7 +209,15 @@ fn list(command: &Document, content: &Content, database: &str) -> Document {
             }
             listed
         });
-    let listed = listed.filter(|listed| matches(listed, &filter, false)).collect();
+    let listed = listed.filter(|listed| matches(listed, &filter, false));
+    let named = |listed: Document| match command.get_bool("nameOnly") {
+        Ok(true) => listed
+            .into_iter()
+            .filter(|(name, _)| ["name", "type"].contains(&&**name))
+            .collect(),
+        _ => listed,
+    };
+    let listed = listed.map(named).collect();
     batch(&format!("{database}.$cmd.listCollections"), listed, 0)
 }
 
@@ -242,6 +250,9 @@ fn find(
     if let Some(unknown) = command.keys().find(|name| !FIND.contains(&name.as_str())) {
         let text = format!("BSON field 'find.{unknown}' is an unknown field.");
         return Err(Refusal::new(40415, "Location40415", text));
+    }
+    if let Some(refused) = command.get_document("filter").ok().and_then(refusal) {
+        return Err(refused);
     }
     let collection = content.collection(&namespace);
     can_be_used(command, collection)?;

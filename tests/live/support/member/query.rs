@@ -1,8 +1,26 @@
 //! What a filter lets through, as far as Assay asks.
 
+use super::answers::Refusal;
 use super::order::{class, compare};
 use mongodb::bson::{Bson, Document};
 use std::cmp::Ordering;
+
+/// Why a filter is refused, if so: a list of types has at least one.
+pub fn refusal(filter: &Document) -> Option<Refusal> {
+    let of = |value: &Bson| match value {
+        Bson::Document(inner) => refusal(inner),
+        Bson::Array(parts) => parts.iter().filter_map(Bson::as_document).find_map(refusal),
+        _ => None,
+    };
+    filter.iter().find_map(|(name, value)| match value {
+        Bson::Array(types) if name == "$type" && types.is_empty() => Some(Refusal::new(
+            9,
+            "FailedToParse",
+            "_id must match at least one type",
+        )),
+        value => of(value),
+    })
+}
 
 /// Whether a document passes a filter.
 pub fn matches(document: &Document, filter: &Document, fold: bool) -> bool {
