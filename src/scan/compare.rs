@@ -166,7 +166,7 @@ pub(super) fn reconcile(
             told.take(&finding, &json)
         };
         join(lanes, aside, &settler, &tell)?;
-        let nothing = told.lock().is_ok_and(|told| told.sorter.len() == 0);
+        let nothing = told.lock().is_ok_and(|told| told.counts.total() == 0);
         if fetched && nothing && settler.live() && !tally.equal() {
             tell(gone_by_now(&tally.leaves))?;
         }
