@@ -3,12 +3,13 @@
 use super::{connect, numbered, read, records};
 use crate::support::block_on;
 use crate::support::member::{Content, Fault, Member, Refusal, Shape, Snapshots, Topology};
-use assay::source::live::mongo::{CollectionKind, MongoProbe, MongoStore, ReadOrder};
+use assay::source::live::mongo::{CollectionKind, MongoOptions, MongoProbe, MongoStore, ReadOrder};
 use assay::source::live::{Governor, Limits, Range, Room};
 use futures_util::future::join;
 use mongodb::bson::{Document, doc};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// A stand-in with documents in `shop.things`.
 pub(super) fn member(topology: Topology, documents: impl IntoIterator<Item = Document>) -> Member {
@@ -421,6 +422,40 @@ fn what_the_user_may_not_list_is_not_known_and_the_rest_is() {
         );
         let (ranges, all) = in_ranges(&member, 4).await;
         assert_eq!((ranges.len(), all.len()), (1, 60));
+    });
+}
+
+#[test]
+fn a_sample_that_takes_too_long_is_drawn_in_another_way() {
+    let member = member(Topology::ReplicaSet, numbered(2000, 1));
+    let options = MongoOptions {
+        max_time: Duration::from_millis(300),
+        ..MongoOptions::default()
+    };
+    let stage = |command: &Document| command.get_array("pipeline").map(|p| p[0].to_string());
+    block_on(async {
+        let store = MongoStore::connect(&member.uri("shop"), &options).await.unwrap();
+        let probe = store.probe("shop.things").await.unwrap();
+        let before = member.seen("aggregate").len();
+        for slow in [&["$sample\""][..], &["$sample\"", "$sampleRate"]] {
+            member.rule(move |command, _| {
+                let stage = stage(command).ok()?;
+                slow.iter().any(|way| stage.contains(way)).then(|| {
+                    std::thread::sleep(Duration::from_millis(310));
+                    Fault::Refused(Refusal::new(50, "MaxTimeMSExpired", "as planned"))
+                })
+            });
+            let ranges = store.ranges("shop.things", 8, &probe).await.unwrap();
+            assert_eq!(ranges.len(), 8, "{slow:?}");
+        }
+        let drawn = member.seen("aggregate").split_off(before);
+        assert_eq!(drawn.len(), 4, "{drawn:?}");
+        for drawn in drawn {
+            // Whoever names an index gets no random cursor.
+            let by_rate = stage(&drawn).unwrap().contains("$sampleRate");
+            assert_eq!(drawn.contains_key("hint"), by_rate, "{drawn}");
+            assert!(by_rate || drawn.to_string().contains("\"size\": 80"), "{drawn}");
+        }
     });
 }
 

@@ -16,10 +16,14 @@ use crate::source::{Failure, SourceError};
 use futures_util::{StreamExt, TryStreamExt};
 use mongodb::Collection;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
-use mongodb::options::{Hint, ReadConcern};
+use mongodb::options::{AggregateOptions, Hint, ReadConcern};
+use std::time::Instant;
 
 /// Sampled `_id`s per range: the spread of the ranges' sizes falls with its root.
 const SAMPLES_PER_RANGE: usize = 20;
+/// One of how many documents is drawn at most: MongoDB draws one of twenty from a random cursor, and reads the whole
+/// collection for more.
+const DRAWN: u64 = 25;
 /// How many `_id`s filters are tried on before they are believed.
 const TRIED: usize = 200;
 
@@ -41,7 +45,7 @@ impl MongoStore {
         }
         let coll = self.collection(collection)?;
         let action = format!("cut `{collection}` into ranges");
-        let size = wanted.saturating_mul(SAMPLES_PER_RANGE).min(1 << 20);
+        let size = sample_size(wanted, probe.documents);
         let ids = match self.sampled(&coll, &action, size, probe).await? {
             Some(ids) => ids,
             None => self.patiently(|| self.walk(&coll, &action, size, probe)).await?,
@@ -60,7 +64,8 @@ impl MongoStore {
     }
 
     /// A sample of `_id`s in order, drawn by the server. None where it has no way, or fails at those it was seen to have:
-    /// one server sorts by random comparisons, and its sort fails now and then.
+    /// one server sorts by random comparisons, and its sort fails now and then. Where one takes all its time, the next is
+    /// taken.
     async fn sampled(
         &self,
         coll: &Collection<RawDocumentBuf>,
@@ -70,50 +75,57 @@ impl MongoStore {
     ) -> Result<Option<Vec<Id>>, SourceError> {
         let mut ways = Vec::new();
         if probe.sample {
-            ways.push(doc! { "$sample": { "size": size as i64 } });
+            // A hint would keep the server from its random cursor.
+            ways.push((doc! { "$sample": { "size": size as i64 } }, false));
         }
         if let Some(documents) = probe.documents.filter(|n| probe.sample_rate && *n > 0) {
             let rate = (size as f64 / documents as f64).min(1.0);
-            ways.push(doc! { "$match": { "$sampleRate": rate } });
+            ways.push((doc! { "$match": { "$sampleRate": rate } }, probe.hint));
         }
-        for way in ways {
-            match self.sample(coll, action, vec![way], probe).await {
-                Err(
-                    error @ SourceError::Server {
-                        failure: Failure::Refused,
-                        ..
-                    },
-                ) => {
-                    tracing::debug!(action, %error, "the server does not draw a sample");
-                }
-                ids => return ids.map(Some),
+        for (way, hint) in &ways {
+            let drawn = || self.sample(coll, action, way, *hint, probe);
+            if let Some(ids) = self.patiently(drawn).await? {
+                return Ok(Some(ids));
             }
         }
         Ok(None)
     }
 
+    /// A sample drawn in one way; none if the server refuses it, or if it took all the time there is.
     async fn sample(
         &self,
         coll: &Collection<RawDocumentBuf>,
         action: &str,
-        mut pipeline: Vec<Document>,
+        way: &Document,
+        hint: bool,
         probe: &MongoProbe,
-    ) -> Result<Vec<Id>, SourceError> {
-        pipeline.extend([doc! { "$project": { "_id": 1 } }, doc! { "$sort": { "_id": 1 } }]);
-        let seen = async || {
-            let cursor = coll
-                .aggregate(pipeline.clone())
-                .comment(Bson::String(self.options.comment.clone()))
-                .max_time(self.options.max_time)
-                .read_concern(ReadConcern::custom(&probe.read_concern))
-                .await?;
+    ) -> Result<Option<Vec<Id>>, SourceError> {
+        let (project, sort) = (doc! { "$project": { "_id": 1 } }, doc! { "$sort": { "_id": 1 } });
+        let mut options = AggregateOptions::default();
+        options.comment = Some(Bson::String(self.options.comment.clone()));
+        options.max_time = Some(self.options.max_time);
+        options.read_concern = Some(ReadConcern::custom(&probe.read_concern));
+        options.hint = hint.then(|| Hint::Keys(doc! { "_id": 1 }));
+        let drawn = async {
+            let aggregate = coll.aggregate([way.clone(), project, sort]);
+            let cursor = aggregate.with_options(options).await?;
             cursor.with_type::<RawDocumentBuf>().try_collect::<Vec<_>>().await
         };
-        let seen = self.patiently(|| self.ask(action, seen())).await?;
-        Ok(seen
-            .iter()
-            .filter_map(|d| id_of(d.as_bytes()).map(Id::of))
-            .collect())
+        let begun = Instant::now();
+        match self.ask(action, drawn).await {
+            Err(error @ SourceError::Server { failure, .. })
+                if failure == Failure::Refused
+                    || failure == Failure::Overload && begun.elapsed() >= self.options.max_time =>
+            {
+                tracing::debug!(action, %error, "the server does not draw a sample");
+                Ok(None)
+            }
+            drawn => {
+                let drawn = drawn?;
+                let ids = drawn.iter().filter_map(|d| id_of(d.as_bytes()).map(Id::of));
+                Ok(Some(ids.collect()))
+            }
+        }
     }
 
     /// Walks all `_id`s in order and keeps evenly spread ones, at most `most`.
@@ -199,6 +211,15 @@ impl MongoStore {
     }
 }
 
+/// How many `_id`s are drawn for so many ranges: few enough to be cheap, unless that were too few for the ranges.
+fn sample_size(wanted: usize, documents: Option<u64>) -> usize {
+    let size = wanted.saturating_mul(SAMPLES_PER_RANGE).min(1 << 20);
+    let cheap = documents.and_then(|n| usize::try_from(n / DRAWN).ok());
+    cheap
+        .filter(|cheap| *cheap >= wanted)
+        .map_or(size, |cheap| size.min(cheap))
+}
+
 /// Keeps every n-th of a sequence whose length is not known, with n doubling as it grows.
 struct Spread {
     ids: Vec<Id>,
@@ -236,6 +257,15 @@ impl Spread {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sample_is_small_beside_the_collection() {
+        assert_eq!(sample_size(8, Some(1_000_000)), 160);
+        assert_eq!(sample_size(8, None), 160);
+        assert_eq!(sample_size(8, Some(1000)), 40);
+        assert_eq!(sample_size(8, Some(100)), 160);
+        assert_eq!(sample_size(usize::MAX, None), 1 << 20);
+    }
 
     #[test]
     fn a_walk_keeps_evenly_spread_ids_whatever_the_length() {
