@@ -149,7 +149,9 @@ impl CqlStore {
                         .scylla
                         .then(|| {
                             let base = base.map(|base| (base.as_str(), indexes_of(&beside(base))));
-                            made_for(name, columns, base, |name| columns_of.contains_key(&beside(name)))
+                            made_for(keyspace, name, columns, base, |name| {
+                                columns_of.contains_key(&beside(name))
+                            })
                         })
                         .flatten(),
                     estimated_bytes: None,
