@@ -9,6 +9,7 @@ use mongodb::options::{ClientOptions, WriteConcern};
 use mongodb::{Client, Database};
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::Path;
 use tokio::runtime::Runtime;
@@ -85,11 +86,18 @@ impl Stores {
                 .await
                 .map_err(|e| failed(&format!("candidate: {candidate}"), "connect", &e))?;
             let keyspace = format!(
-                "CREATE KEYSPACE {name} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': 1}}"
+                "CREATE KEYSPACE {name} WITH replication = {}",
+                replication(&session)
             );
             // It fails if the keyspace is there.
             let made = session.query_unpaged(keyspace, ()).await;
-            made.map_err(|e| failed(&format!("candidate: {candidate}"), &format!("make the keyspace {name}"), &e))?;
+            made.map_err(|e| {
+                failed(
+                    &format!("candidate: {candidate}"),
+                    &format!("make the keyspace {name}"),
+                    &e,
+                )
+            })?;
             Ok((database, session))
         })?;
         Ok(Stores {
@@ -190,6 +198,20 @@ impl Drop for Stores {
 fn node(candidate: &str) -> &str {
     let rest = candidate.split_once("://").map_or(candidate, |(_, rest)| rest);
     rest.split(['/', ',']).next().unwrap_or(rest)
+}
+
+/// One copy in each datacentre, by their names: Cassandra 3 does not know `replication_factor` here.
+fn replication(session: &Session) -> String {
+    let cluster = session.get_cluster_state();
+    let nodes = cluster.get_nodes_info().iter();
+    let names: BTreeSet<&str> = nodes.filter_map(|node| node.datacenter.as_deref()).collect();
+    let copies = names
+        .into_iter()
+        .map(|name| format!(", '{}': 1", name.replace('\'', "''")));
+    format!(
+        "{{'class': 'NetworkTopologyStrategy'{}}}",
+        copies.collect::<String>()
+    )
 }
 
 /// One statement for each row of the shop's CSV.

@@ -5,6 +5,7 @@ use super::toolchain::{Kind, say};
 use super::{block_on, given, workspace};
 use scylla::client::session::Session;
 use scylla::client::session_builder::SessionBuilder;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -107,12 +108,10 @@ impl Cql {
     /// With the first of some options that the server takes.
     fn keyspace_with(&self, purpose: &str, options: &[&str]) -> Keyspace {
         let name = format!("{purpose}_{}", workspace::suffix());
+        let replication = block_on(self.replicated()).expect("the server answers");
         let mut refused = String::new();
         for option in options {
-            let statement = format!(
-                "CREATE KEYSPACE {name} WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': {}}}{option}",
-                self.replication
-            );
+            let statement = format!("CREATE KEYSPACE {name} WITH replication = {replication}{option}");
             match block_on(self.execute(&statement)) {
                 Ok(()) => {
                     let cql = self.clone();
@@ -122,6 +121,19 @@ impl Cql {
             }
         }
         panic!("{refused}");
+    }
+
+    /// Copies in each datacentre, by their names: Cassandra 3 knows no other way.
+    async fn replicated(&self) -> Result<String, String> {
+        let session = self.session().await?;
+        let cluster = session.get_cluster_state();
+        let nodes = cluster.get_nodes_info().iter();
+        let names: BTreeSet<&str> = nodes.filter_map(|node| node.datacenter.as_deref()).collect();
+        let copies = names
+            .iter()
+            .map(|name| format!(", '{name}': {}", self.replication));
+        let copies: String = copies.collect();
+        Ok(format!("{{'class': 'NetworkTopologyStrategy'{copies}}}"))
     }
 
     async fn execute(&self, statement: &str) -> Result<(), String> {
