@@ -5,8 +5,8 @@ use super::catalog::{LiveTable, quoted};
 use super::points::AT_ONCE;
 use crate::canon::native::cells;
 use crate::model::{CqlType, Table};
-use crate::source::SourceError;
 use crate::source::live::{Governor, KeyPart};
+use crate::source::{Failure, SourceError};
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
 
@@ -40,13 +40,30 @@ impl CqlStore {
         keys: &[Vec<Vec<KeyPart>>],
         governor: &Governor,
     ) -> Result<Vec<Option<Ages>>, SourceError> {
-        let columns: Vec<&str> = dated(&table.table).collect();
+        let (all, plain) = (dated(&table.table, true), dated(&table.table, false));
+        match self.ages_of(&all, table, keys, governor).await {
+            // Cassandra before 3.11.14 and 4.0.5 tells the age of no collection, be it frozen or not.
+            Err(SourceError::Server {
+                failure: Failure::Refused,
+                ..
+            }) if plain.len() < all.len() => self.ages_of(&plain, table, keys, governor).await,
+            ages => ages,
+        }
+    }
+
+    async fn ages_of(
+        &self,
+        columns: &[&str],
+        table: &LiveTable,
+        keys: &[Vec<Vec<KeyPart>>],
+        governor: &Governor,
+    ) -> Result<Vec<Option<Ages>>, SourceError> {
         let times = columns.iter().map(|name| {
             let name = quoted(name);
             format!("WRITETIME({name}), TTL({name})")
         });
         let select = table.select_of(&times.collect::<Vec<_>>());
-        let (select, columns) = (&select, &columns);
+        let select = &select;
         let ages = stream::iter(keys).map(|forms| async move {
             let known = forms.iter().filter(|_| !columns.is_empty());
             for lookup in known
@@ -66,22 +83,20 @@ impl CqlStore {
     }
 }
 
-/// The columns whose cells have one age.
-fn dated(table: &Table) -> impl Iterator<Item = &str> {
+/// The columns whose cells have one age, those of frozen collections among them or not.
+fn dated(table: &Table, frozen: bool) -> Vec<&str> {
     let of_key = |name: &String| {
         table.partition_key.contains(name) || table.clustering.iter().any(|(column, _)| column == name)
     };
+    let collection = |ty: &CqlType| matches!(ty, CqlType::List(_) | CqlType::Set(_) | CqlType::Map(..));
     let whole = |ty: &CqlType| {
-        !matches!(
-            ty,
-            CqlType::Counter | CqlType::List(_) | CqlType::Set(_) | CqlType::Map(..) | CqlType::Udt(_)
-        )
+        !matches!(ty, CqlType::Counter) && !ty.is_multicell() && (frozen || !collection(ty.thawed()))
     };
     let dated = table
         .columns
         .iter()
-        .filter(move |column| !of_key(&column.name) && whole(&column.ty));
-    dated.map(|column| column.name.as_str())
+        .filter(|column| !of_key(&column.name) && whole(&column.ty));
+    dated.map(|column| column.name.as_str()).collect()
 }
 
 /// The ages in a row of times, two for each of `columns`.
@@ -97,4 +112,20 @@ fn read(columns: &[&str], row: &[u8]) -> Ages {
         }
     }
     ages
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Schema;
+
+    #[test]
+    fn keys_counters_and_what_has_a_cell_per_element_have_no_age() {
+        let text = "CREATE TABLE k.t (id int, at int, v text, w list<int>, x frozen<list<int>>, \
+                    y frozen<tuple<int, int>>, PRIMARY KEY (id, at));";
+        let schema = Schema::parse(text).unwrap();
+        let table = schema.table(Some("k"), "t").unwrap();
+        assert_eq!(dated(table, true), ["v", "x", "y"]);
+        assert_eq!(dated(table, false), ["v", "y"]);
+    }
 }
