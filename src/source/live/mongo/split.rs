@@ -211,11 +211,13 @@ impl MongoStore {
     }
 }
 
-/// How many `_id`s are drawn for so many ranges: one for each at least, however few documents there are.
+/// How many `_id`s are drawn for so many ranges: few enough to be cheap, unless that were too few for the ranges.
 fn sample_size(wanted: usize, documents: Option<u64>) -> usize {
-    let cheap = documents.map_or(usize::MAX, |n| usize::try_from(n / DRAWN).unwrap_or(usize::MAX));
-    let size = wanted.saturating_mul(SAMPLES_PER_RANGE);
-    size.min(cheap.max(wanted)).min(1 << 20)
+    let size = wanted.saturating_mul(SAMPLES_PER_RANGE).min(1 << 20);
+    let cheap = documents.and_then(|n| usize::try_from(n / DRAWN).ok());
+    cheap
+        .filter(|cheap| *cheap >= wanted)
+        .map_or(size, |cheap| size.min(cheap))
 }
 
 /// Keeps every n-th of a sequence whose length is not known, with n doubling as it grows.
@@ -261,7 +263,7 @@ mod tests {
         assert_eq!(sample_size(8, Some(1_000_000)), 160);
         assert_eq!(sample_size(8, None), 160);
         assert_eq!(sample_size(8, Some(1000)), 40);
-        assert_eq!(sample_size(8, Some(100)), 8);
+        assert_eq!(sample_size(8, Some(100)), 160);
         assert_eq!(sample_size(usize::MAX, None), 1 << 20);
     }
 
