@@ -10,12 +10,13 @@ struct Index(Vec<String>);
 
 /// What makes an index on `paths` of `namespace`, if none of the collection's own finds records by them; none if one does.
 ///
-/// `metadata` is the collection's, as mongodump writes it. An index serves if the fields that it begins with are among the
-/// paths and it holds every record: none that is sparse, partial, hidden or under another collation than the collection's.
+/// `metadata` is the collection's, as mongodump writes it; where it may not be seen, nothing is known to be missing. An index
+/// serves if the fields that it begins with are among the paths and it holds every record: none that is sparse, partial,
+/// hidden or under another collation than the collection's.
 pub(super) fn missing(namespace: &str, metadata: Option<&str>, paths: &[String]) -> Option<String> {
     let asked = |path: &String| paths.contains(path);
     let serves = |index: &Index| index.0.first().is_some_and(asked);
-    let all = indexes(metadata.unwrap_or_default());
+    let all = indexes(metadata?);
     // `_id` has its index always, and finds one record.
     if paths.is_empty() || paths.iter().any(|path| path == "_id") {
         return None;

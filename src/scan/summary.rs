@@ -191,7 +191,8 @@ pub(super) fn notices(prepared: &Prepared, tally: &Tally) -> Vec<String> {
         let lane = &prepared.lanes[side];
         let other = &prepared.lanes[side.other()].namespace;
         let comparable = lane.namespace.engine == other.engine;
-        if comparable && lane.namespace.metadata.is_none() && lane.namespace.format == Format::Bson {
+        let dump = lane.source.live().is_none() && lane.namespace.format == Format::Bson;
+        if comparable && dump && lane.namespace.metadata.is_none() {
             out.push(format!(
                 "{side}: no metadata.json beside the dump; indexes and options were not compared"
             ));
