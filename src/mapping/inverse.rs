@@ -41,6 +41,9 @@ impl Projection {
             let Some(path) = rule.path.as_ref().filter(|path| !self.inside_elements(path)) else {
                 continue;
             };
+            if self.equality.normalize != Normalize::None && !path.is_ascii() {
+                return Err(format!("records may spell {path} in several ways"));
+            }
             let values = self.natives(rule, &value, part);
             all &= self.known_whole(rule, &value) && forms.len() * values.len() <= MOST_FORMS;
             if values.is_empty() {

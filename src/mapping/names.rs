@@ -76,6 +76,15 @@ impl Node {
         Some(&self.children[at])
     }
 
+    /// Whether all rules below are such.
+    pub(super) fn all(&self, such: &impl Fn(usize) -> bool) -> bool {
+        let below = |child: &Child| {
+            child.rules.iter().all(|rule| such(*rule))
+                && child.node.as_ref().is_none_or(|node| node.all(such))
+        };
+        self.children.iter().all(below) && self.prefixes.iter().all(|(.., rule)| such(*rule))
+    }
+
     /// The prefix rule that names a field, and the field's canonical path.
     pub(super) fn prefix(&self, name: &[u8]) -> Option<(usize, Vec<u8>)> {
         let (prefix, canonical, rule) = self.prefixes.iter().find(|(p, ..)| name.starts_with(p))?;

@@ -20,6 +20,8 @@ pub struct Rule {
     pub expect: Option<Expect>,
     /// An empty list, set or map counts as null.
     pub empty_is_null: bool,
+    /// The sides hold it in different places.
+    pub moved: bool,
 }
 
 /// What a field that exists on one side only has to be.

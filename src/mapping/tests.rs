@@ -17,6 +17,7 @@ fn rule(name: &str, path: &str) -> Rule {
         ignore: name == "b",
         expect: None,
         empty_is_null: false,
+        moved: false,
     }
 }
 

@@ -248,8 +248,10 @@ impl Projection {
                 }
                 path.truncate(before);
                 let walked = walked.map_err(|p| p.inside(&String::from_utf8_lossy(name)))?;
-                // A document without a field is not the same as none, and nothing but itself says that it is there.
-                if walked && !(empty && self.equality.absent == Absent::Distinct) {
+                // A document without a field is not the same as none, and nothing but itself says that it is there. What holds
+                // its fields elsewhere on the other side cannot say it.
+                let stays = || inner.all(&|rule| !self.rules[rule].moved);
+                if walked && !(empty && self.equality.absent == Absent::Distinct && stays()) {
                     return Ok(());
                 }
             }

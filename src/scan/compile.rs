@@ -156,6 +156,9 @@ fn rule(field: &Field, side: Side, sides: Pair<Input<'_>>) -> Result<Rule, (&'st
         ignore: field.ignore,
         expect,
         empty_is_null: field.empty_is_null.unwrap_or_else(schema_says),
+        moved: field.paths.stable.is_some()
+            && field.paths.candidate.is_some()
+            && field.paths.stable != field.paths.candidate,
     })
 }
 
@@ -169,6 +172,7 @@ fn plain(name: &str, empty_is_null: bool) -> Rule {
         ignore: false,
         expect: None,
         empty_is_null,
+        moved: false,
     }
 }
 

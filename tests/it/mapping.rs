@@ -430,6 +430,35 @@ fn an_empty_document_is_not_a_missing_one() {
     }
 }
 
+/// Where the sides hold the fields of a document in different places, an empty one cannot be told from none on both.
+#[test]
+fn an_empty_document_whose_fields_move_is_as_it_is_mapped() {
+    for (stable, candidate, rule) in [
+        (
+            r#"{"_id":1,"old":{}}"#,
+            r#"{"_id":1,"new":{}}"#,
+            field("new.x", "stable = \"old.x\""),
+        ),
+        (
+            r#"{"_id":1,"address":{}}"#,
+            r#"{"_id":1}"#,
+            field("address_zip", "stable = \"address.zip\""),
+        ),
+        (
+            r#"{"_id":1,"address":{}}"#,
+            r#"{"_id":1}"#,
+            field("address_*", "stable = \"address.*\""),
+        ),
+    ] {
+        let compare = format!("absent = \"distinct\"\n{rule}");
+        equal(&Mapped::new(
+            ("t.ndjson", &format!("{stable}\n")),
+            ("t.ndjson", &format!("{candidate}\n")),
+            &compare,
+        ));
+    }
+}
+
 #[test]
 fn names_are_brought_to_the_normal_form_that_is_asked_for() {
     let (composed, apart) = ("\u{e9}", "e\u{301}");
