@@ -87,7 +87,10 @@ impl Source {
     pub fn whole(&self) -> Result<(), SourceError> {
         match self {
             Source::Files(files) => files.whole(),
-            Source::Live(_) => Ok(()),
+            Source::Live(live) => live
+                .not_listed()
+                .next()
+                .map_or(Ok(()), |(_, why)| Err(why.clone())),
         }
     }
 

@@ -28,17 +28,27 @@ pub(super) fn select(
     sources: &Pair<Arc<Source>>,
     config: &NamespacesConfig,
 ) -> Result<(Vec<Compare>, Vec<Alone>), SessionError> {
+    let unseen = sources.as_ref().map(|source| {
+        let live = source.live().into_iter();
+        let databases = live.flat_map(|live| live.not_listed());
+        databases
+            .map(|(database, why)| (format!("{database}.*"), why.to_string()))
+            .collect::<Vec<_>>()
+    });
     for (side, source) in sources.as_ref().into_sides() {
-        source
+        // What of a live store is not seen is told as such, and only where it is wanted.
+        let whole = source
             .whole()
-            .map_err(|source| SessionError::Source { side, source })?;
+            .or_else(|error| source.live().map(drop).ok_or(error));
+        whole.map_err(|source| SessionError::Source { side, source })?;
     }
     let names = sources.as_ref().map(|source| {
         let all = source.namespaces().iter();
         all.map(|namespace| namespace.name.clone()).collect::<Vec<_>>()
     });
     for glob in config.include.iter().chain(&config.exclude) {
-        let mut all = names.stable.iter().chain(&names.candidate);
+        let unseen = unseen.stable.iter().chain(&unseen.candidate).map(|(all, _)| all);
+        let mut all = names.stable.iter().chain(&names.candidate).chain(unseen);
         if !all.any(|name| matches(glob, name)) {
             let message = format!("[namespaces]: {glob:?} matches no namespace of either side");
             return Err(SessionError::Usage(message));
@@ -53,7 +63,27 @@ pub(super) fn select(
             None => compares.push(pair),
         }
     }
+    for (side, unseen) in unseen.into_sides() {
+        // Of these it is not known whether they are on one side only.
+        let of = |alone: &Alone, all: &str| alone.side != side && matches(all, &alone.name);
+        alone.retain(|alone| !unseen.iter().any(|(all, _)| of(alone, all)));
+        let wanted = unseen.into_iter().filter(|(all, _)| may_select(config, all));
+        alone.extend(wanted.map(|(name, why)| Alone {
+            side,
+            why: format!("{name} of {side} is not seen as a whole ({why})"),
+            name,
+        }));
+    }
     Ok((compares, alone))
+}
+
+/// Whether something may be selected of a database, given as all of it.
+fn may_select(config: &NamespacesConfig, all: &str) -> bool {
+    // A glob without a database may name a collection of any.
+    let of =
+        |glob: &String| !glob.contains('.') || matches(glob, all) || matches(split(glob).0, split(all).0);
+    (config.include.is_empty() || config.include.iter().any(of))
+        && !config.exclude.iter().any(|glob| matches(glob, all))
 }
 
 /// What remains of two namespaces where one of them cannot be read.

@@ -43,7 +43,7 @@ pub struct LiveSource {
     aside: Vec<Namespace>,
     /// Among the namespaces, those of which it is not known what they are.
     not_understood: HashMap<String, SourceError>,
-    /// Databases that nobody asked for by name and that cannot be listed.
+    /// Databases that cannot be listed, or not whole, and why.
     not_listed: Vec<(String, SourceError)>,
     schemas: Vec<Schema>,
     readings: Arc<Readings>,
@@ -245,8 +245,15 @@ impl LiveSource {
         });
         let not_listed = self.not_listed.iter();
         let not_listed =
-            not_listed.map(|(database, why)| format!("the database `{database}` left aside: {why}"));
+            not_listed.map(|(database, why)| format!("not all collections of `{database}` are seen: {why}"));
         aside.chain(not_listed).chain(degraded).collect()
+    }
+
+    /// Databases that cannot be listed, or not whole, and why.
+    pub fn not_listed(&self) -> impl Iterator<Item = (&str, &SourceError)> {
+        self.not_listed
+            .iter()
+            .map(|(database, why)| (database.as_str(), why))
     }
 
     /// Adds to the notices what turned out on the way; the same sentence comes once.

@@ -286,7 +286,7 @@ fn a_collection_that_may_not_be_read_is_named_and_the_others_are_read() {
         assert_eq!(ran.verdict(), "GO", "{}", ran.said);
         let degraded = ran.report()["run"]["degraded"].to_string();
         assert_eq!(
-            degraded.contains("the database `closed` left aside"),
+            degraded.contains("not all collections of `closed` are seen"),
             database.is_empty(),
             "{degraded}"
         );
@@ -304,6 +304,51 @@ fn a_collection_that_may_not_be_read_is_named_and_the_others_are_read() {
         "{}",
         ran.said
     );
+}
+
+/// What nobody may list on either side was compared by nobody.
+#[test]
+fn a_database_that_is_not_listed_on_either_side_holds_an_audit_of_all() {
+    // As a whole, or all but what the user has rights in.
+    for partly in [false, true] {
+        let [ours, theirs] = [(); 2].map(|()| {
+            let member = Member::start(Topology::ReplicaSet, Snapshots::Pinned);
+            member.change(|content| ["shop.orders", "closed.orders"].map(|name| content.put(name, orders())));
+            member.rule(move |command, _| {
+                let closed = command.get_str("$db").ok() == Some("closed");
+                let all = command.contains_key("listCollections") && !command.contains_key("nameOnly");
+                (closed && (all || !partly)).then(|| refused(13, "Unauthorized"))
+            });
+            member
+        });
+        let config = |rest: &str| {
+            format!(
+                "[stable]\nlocation = \"{}\"\n[candidate]\nlocation = \"{}\"\n[namespaces]\n{rest}",
+                ours.uri(""),
+                theirs.uri("")
+            )
+        };
+        let ran = audit(&config(""), &[]);
+        assert_eq!(ran.verdict(), "HOLD", "{partly}: {}", ran.said);
+        assert!(
+            ran.said.contains("closed.*") && !ran.said.contains("only"),
+            "{}",
+            ran.said
+        );
+        for rest in ["include = [\"shop.*\"]", "exclude = [\"closed.*\"]"] {
+            let ran = audit(&config(rest), &[]);
+            assert_eq!(ran.verdict(), "GO", "{partly} {rest}: {}", ran.said);
+        }
+        let mut diff = Command::new(env!("CARGO_BIN_EXE_assay"));
+        let diff = diff.arg("diff").args([ours.uri(""), theirs.uri("")]);
+        let diff = diff.output().unwrap();
+        assert_eq!(
+            diff.status.code(),
+            Some(69),
+            "{}",
+            String::from_utf8_lossy(&diff.stderr)
+        );
+    }
 }
 
 #[test]

@@ -68,8 +68,16 @@ pub struct LiveCollection {
 pub struct MongoCatalog {
     /// Collections, views among them, in the order of their names.
     pub collections: Vec<LiveCollection>,
-    /// Databases whose collections the user may not list, and what the server says to that.
+    /// Databases whose collections the user may not list, or not all of them, and what the server says to that.
     pub not_listed: Vec<(String, SourceError)>,
+}
+
+/// The collections of a database, as they are listed.
+#[derive(Default)]
+struct Listed {
+    collections: Vec<Document>,
+    /// Why there may be others, which the user may not see.
+    not_all: Option<SourceError>,
 }
 
 impl MongoStore {
@@ -85,13 +93,15 @@ impl MongoStore {
         let mut catalog = MongoCatalog::default();
         for database in databases {
             let listed = match self.list(&database, doc! {}).await {
-                Err(error) if self.database.is_none() && fault::is_denied(&error) => {
-                    catalog.not_listed.push((database, error));
-                    continue;
-                }
+                Err(error) if self.database.is_none() && fault::is_denied(&error) => Listed {
+                    not_all: Some(error),
+                    ..Listed::default()
+                },
                 listed => listed?,
             };
-            let database = &database;
+            let not_all = listed.not_all.map(|why| (database.clone(), why));
+            catalog.not_listed.extend(not_all);
+            let (database, listed) = (&database, listed.collections);
             let described =
                 stream::iter(listed).map(|listed| async move { self.unless_gone(database, &listed).await });
             let described = described.buffered(AT_ONCE).try_collect::<Vec<_>>().await?;
@@ -107,7 +117,8 @@ impl MongoStore {
     /// If there is none of this name: the server would answer every query as if it were empty.
     pub(super) async fn find_collection(&self, namespace: &str) -> Result<LiveCollection, SourceError> {
         let (database, collection) = self.split_name(namespace)?;
-        let found = match self.list(database, doc! { "name": collection }).await?.first() {
+        let listed = self.list(database, doc! { "name": collection }).await?;
+        let found = match listed.collections.first() {
             Some(listed) => self.unless_gone(database, listed).await?,
             None => None,
         };
@@ -128,7 +139,7 @@ impl MongoStore {
             Err(SourceError::Server {
                 failure: Failure::Refused,
                 ..
-            }) if self.list(database, named()).await?.is_empty() => Ok(None),
+            }) if self.list(database, named()).await?.collections.is_empty() => Ok(None),
             described => described.map(Some),
         }
     }
@@ -138,7 +149,11 @@ impl MongoStore {
             .split_once('.')
             .map_or(namespace, |(database, _)| database);
         let listed = self.list(database, doc! {}).await.unwrap_or_default();
-        let mut names: Vec<&str> = listed.iter().filter_map(|c| c.get_str("name").ok()).collect();
+        let mut names: Vec<&str> = listed
+            .collections
+            .iter()
+            .filter_map(|c| c.get_str("name").ok())
+            .collect();
         names.sort_unstable();
         let shown = names.iter().take(10).copied().collect::<Vec<_>>().join("`, `");
         SourceError::Namespace {
@@ -160,18 +175,19 @@ impl MongoStore {
     }
 
     /// The collections of a database; names and types only, and those that the user may read, where he may not list them all.
-    async fn list(&self, database: &str, filter: Document) -> Result<Vec<Document>, SourceError> {
+    async fn list(&self, database: &str, filter: Document) -> Result<Listed, SourceError> {
         let action = format!("list the collections of `{database}`");
         let mut command = doc! { "listCollections": 1, "filter": filter, "cursor": {} };
-        let listed = match self.listed(database, &action, command.clone()).await {
+        let (mut collections, not_all) = match self.listed(database, &action, command.clone()).await {
             Err(error) if fault::is_denied(&error) => {
                 command.extend(doc! { "nameOnly": true, "authorizedCollections": true });
-                self.listed(database, &action, command).await?
+                (self.listed(database, &action, command).await?, Some(error))
             }
-            listed => listed?,
+            listed => (listed?, None),
         };
         let own = |c: &Document| !c.get_str("name").is_ok_and(|name| name.starts_with("system."));
-        Ok(listed.into_iter().filter(own).collect())
+        collections.retain(own);
+        Ok(Listed { collections, not_all })
     }
 
     async fn describe(&self, database: &str, listed: &Document) -> Result<LiveCollection, SourceError> {
