@@ -147,11 +147,13 @@ fn target(file: &Path, kept: &Kept) -> Result<Target, Failure> {
                 .unwrap_or(Path::new("."));
             let mut temp = tempfile::Builder::new();
             temp.prefix(".assay-");
-            // It holds data: its owner's alone, unless there is a file already that says otherwise.
-            if let Ok(before) = std::fs::metadata(&path) {
-                temp.permissions(before.permissions());
-            }
-            temp.tempfile_in(dir).map(|temp| Target::File(path.clone(), temp))
+            temp.tempfile_in(dir).and_then(|temp| {
+                // It holds data: its owner's alone, unless there is a file already that says otherwise.
+                if let Ok(before) = std::fs::metadata(&path) {
+                    temp.as_file().set_permissions(before.permissions())?;
+                }
+                Ok(Target::File(path.clone(), temp))
+            })
         }
     };
     opened.map_err(|e| unwritable(file, &e))

@@ -64,8 +64,8 @@ fn show(total: u64, monitor: &Monitor, over: &Over, signals: &Signals, waits: Wa
     let (started, mut said) = (Instant::now(), Instant::now());
     while !over.is_so() {
         over.wait(Duration::from_millis(20));
-        // SIGINT ends in a report, SIGTERM in checkpoints only.
-        if signals.interrupt.load(Ordering::Relaxed) {
+        // SIGINT ends in a report, SIGTERM in checkpoints only; what comes first holds.
+        if signals.interrupt.load(Ordering::Relaxed) && !monitor.stopping() {
             monitor.end.store(true, Ordering::Release);
             monitor.stop.store(true, Ordering::Release);
         }

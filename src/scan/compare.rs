@@ -137,6 +137,8 @@ pub(super) fn reconcile(
             unread.push(other);
         }
     }
+    // Of what was not read both times nobody knows whether it differed in the first.
+    let whole = unread.is_empty();
     if let Some(aside) = aside {
         let tally = &scanned.tally;
         let judge = MappingJudge::new(
@@ -147,7 +149,7 @@ pub(super) fn reconcile(
         );
         let unread = Pair::from_fn(|side| unread.iter().any(|u| u.side == side));
         let differed = |key: &[u8]| {
-            let suspected = suspected.as_ref();
+            let suspected = suspected.as_ref().filter(|_| whole);
             suspected.is_some_and(|keys| keys.contains(&means.hasher.key(key)))
         };
         let settler = Settler {
@@ -167,7 +169,7 @@ pub(super) fn reconcile(
         };
         join(lanes, aside, &settler, &tell)?;
         let nothing = told.lock().is_ok_and(|told| told.counts.total() == 0);
-        if fetched && nothing && settler.live() && !tally.equal() {
+        if fetched && whole && nothing && settler.live() && !tally.equal() {
             tell(gone_by_now(&tally.leaves))?;
         }
     }
