@@ -5,7 +5,8 @@ use super::progress::{Signals, watch};
 use super::{Failure, output, seal};
 use crate::Pair;
 use crate::config::{Config, MAPPING, RunConfig, ScanConfig, SettleConfig, SideConfig, TEMPLATE, expand};
-use crate::plan::Plan;
+use crate::mapping::Compare;
+use crate::plan::{Plan, PlannedCompare};
 use crate::scan::{Choices, Session};
 use crate::source::live::{holds_password, shown};
 use crate::source::{Source, is_stream};
@@ -63,17 +64,13 @@ pub(super) fn tune(config: &mut Config, tuning: &Tuning) -> Result<(), Failure> 
 
 /// The policy: the file given, else the configuration's section, else the strict one.
 pub(super) fn policy(file: Option<&Path>, config: &Config) -> Result<Policy, Failure> {
-    let parsed = match (file, &config.policy) {
-        (Some(file), _) => {
-            let shown = file.display().to_string();
-            let text = std::fs::read_to_string(file)
-                .map_err(|e| Failure::new(Exit::Usage, format!("cannot read {shown}: {e}")))?;
-            Policy::parse(&shown, &text)
-        }
-        (None, Some(text)) => Policy::parse_section(config.file.as_deref().unwrap_or_default(), text),
-        (None, None) => Ok(Policy::strict()),
+    let Some(file) = file else {
+        return Ok(config.policy.clone().unwrap_or_else(Policy::strict));
     };
-    parsed.map_err(|e| Failure::new(Exit::Usage, e.to_string()))
+    let shown = file.display().to_string();
+    let text = std::fs::read_to_string(file)
+        .map_err(|e| Failure::new(Exit::Usage, format!("cannot read {shown}: {e}")))?;
+    Policy::parse(&shown, &text).map_err(|e| Failure::new(Exit::Usage, e.to_string()))
 }
 
 /// `assay audit`.
@@ -244,6 +241,18 @@ fn unfinished(base: &Path, max_age: Duration) -> Vec<PathBuf> {
     dirs
 }
 
+/// Whether a plan may ask the same question, as far as that can be told without a look at the stores.
+fn may_be_of(plan: &Plan, config: &Config, only: &[String]) -> bool {
+    let wanted = |name: &String| only.is_empty() || only.contains(name);
+    let declared = config.compares.iter().filter(|compare| wanted(&compare.name));
+    let mappings = plan.compares.iter().map(|compare| &compare.mapping);
+    let locations = config.sides.as_ref().map(|side| &side.location);
+    let stores = |compare: &PlannedCompare| compare.inputs.as_ref().map(|input| &input.location) == locations;
+    // Without declared compares they are what the stores have.
+    (config.compares.is_empty() || declared.map(Compare::digest).eq(mappings.cloned()))
+        && plan.compares.iter().all(stores)
+}
+
 /// Opens the session and its run directory: an unfinished run of the same question is taken up again, under its seed.
 fn begin(
     config: Config,
@@ -277,6 +286,9 @@ fn begin(
             }
             continue;
         }
+        if explicit.is_none() && !may_be_of(&plan, &config, &choices.only) {
+            continue;
+        }
         // One that another process works in is not unfinished.
         let Some(held) = held.take().or_else(|| take(&dir).ok()) else {
             continue;
@@ -304,6 +316,8 @@ fn begin(
     let session = Session::open(config, policy, &choices, base)?;
     let dir = explicit.map_or_else(|| base.join(run_name(&session.plan)), Path::to_owned);
     let held = held.map_or_else(|| take(&dir), Ok)?;
+    // Of a run that was interrupted and is not taken up.
+    seal::open(&dir)?;
     let json = serde_json::to_vec_pretty(&session.plan).expect("a plan has a JSON form");
     write_atomic(&dir.join("plan.json"), |out| out.write_all(&json)).map_err(|e| {
         let message = format!("cannot begin a run in {}: {e}", dir.display());

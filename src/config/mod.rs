@@ -13,6 +13,7 @@ mod values;
 use crate::Pair;
 use crate::mapping::Compare;
 use crate::source::live::Secret;
+use crate::verdict::Policy;
 use serde::Deserialize;
 use source::Source;
 use std::path::Path;
@@ -44,8 +45,8 @@ pub struct Config {
     pub run: RunConfig,
     /// The key of compares that are not configured.
     pub default_key: Vec<String>,
-    /// The text of the whole configuration, if it has a `[policy]` section.
-    pub policy: Option<String>,
+    /// The `[policy]` section, if there is one.
+    pub policy: Option<Policy>,
     /// BLAKE3 of the file, hex.
     pub digest: String,
 }
@@ -152,6 +153,8 @@ impl Config {
             }
             compares.push(compare);
         }
+        let policy = parsed.policy.map(|_| Policy::parse_section(file, text));
+        let policy = policy.transpose()?;
         Ok(Config {
             file: Some(file.to_owned()),
             sides: Pair {
@@ -164,7 +167,7 @@ impl Config {
             settle: parsed.settle,
             run: parsed.run,
             default_key: Vec::new(),
-            policy: parsed.policy.map(|_| text.to_owned()),
+            policy,
             digest: blake3::hash(text.as_bytes()).to_hex().to_string(),
         })
     }

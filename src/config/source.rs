@@ -2,6 +2,7 @@
 
 use super::suggest::did_you_mean;
 use crate::mapping::Spot;
+use crate::verdict::PolicyError;
 
 /// What is wrong with a configuration, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -15,6 +16,23 @@ pub struct ConfigError {
     pub column: usize,
     /// What was found and what was expected.
     pub message: String,
+}
+
+impl From<PolicyError> for ConfigError {
+    fn from(error: PolicyError) -> ConfigError {
+        let PolicyError {
+            file,
+            line,
+            column,
+            message,
+        } = error;
+        ConfigError {
+            file,
+            line,
+            column,
+            message,
+        }
+    }
 }
 
 /// A source text, to find places in it.

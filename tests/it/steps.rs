@@ -186,7 +186,7 @@ fn evidence_is_as_old_as_its_oldest_part() {
     let policy = policy.display().to_string();
     let merge = ["merge", "--plan", &plan, "--parts", &parts, "--run-dir", &run];
     work.run(&[&merge[..], &["--policy", &policy]].concat())
-        .expect(20)
+        .expect(10)
         .says(&["TOO_OLD"]);
 }
 
