@@ -3,8 +3,10 @@
 //! A seal is no signature: whoever can write the run can write its seal. It keeps accidents from being rendered as results.
 
 use super::Failure;
+use crate::report::Outcome;
 use crate::store::write_atomic;
 use crate::verdict::Exit;
+use serde::Deserialize;
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -25,11 +27,22 @@ pub(super) fn belongs(name: &str) -> bool {
 
 /// Whether a directory holds a finished run. One that was interrupted is none: it left a report, and can be taken up again.
 pub(super) fn is_finished(run: &Path) -> bool {
-    run.join(SEAL).exists()
-        && std::fs::read(run.join("report.json")).is_ok_and(|report| {
-            let report: serde_json::Value = serde_json::from_slice(&report).unwrap_or_default();
-            report["run"]["outcome"] != "cancelled"
-        })
+    let cancelled = |report: Vec<u8>| {
+        let report = serde_json::from_slice::<Ended>(&report);
+        report.is_ok_and(|report| report.run.outcome == Outcome::Cancelled)
+    };
+    run.join(SEAL).exists() && std::fs::read(run.join("report.json")).is_ok_and(|report| !cancelled(report))
+}
+
+/// How a report says that its run ended; the rest is passed over.
+#[derive(Deserialize)]
+struct Ended {
+    run: EndedRun,
+}
+
+#[derive(Deserialize)]
+struct EndedRun {
+    outcome: Outcome,
 }
 
 /// Takes the seal of a run away that is taken up again.
