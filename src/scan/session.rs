@@ -98,26 +98,22 @@ impl Session {
             .iter()
             .map(|c| &c.name)
             .chain(alone.iter().map(|a| &a.name));
-        if let Some(unknown) = choices
-            .only
-            .iter()
-            .find(|o| !names.clone().any(|name| name == *o))
-        {
-            let known: Vec<&str> = names.map(String::as_str).collect();
+        let absent = |wanted: &&String| !names.clone().any(|name| name == *wanted);
+        let known = || names.clone().map(String::as_str).collect::<Vec<_>>().join(", ");
+        if let Some(unknown) = choices.only.iter().find(absent) {
             return Err(SessionError::Usage(format!(
                 "no compare is called {unknown:?}; there are {}",
-                known.join(", ")
+                known()
             )));
         }
-        if let Some(unknown) = policy.compares().find(|c| !names.clone().any(|name| name == *c)) {
-            let known: Vec<&str> = names.map(String::as_str).collect();
+        if let Some(unknown) = policy.compares().find(absent) {
             return Err(SessionError::Usage(format!(
                 "the policy has an allowance for compare {unknown:?}, and no compare is called that; there are {}",
-                known.join(", ")
+                known()
             )));
         }
         let wanted = |name: &String| choices.only.is_empty() || choices.only.contains(name);
-        let left_out = names.filter(|name| !wanted(name)).cloned().collect();
+        let left_out = names.clone().filter(|name| !wanted(name)).cloned().collect();
         alone.retain(|a| wanted(&a.name));
         let compares: Vec<Compare> = compares.into_iter().filter(|c| wanted(&c.name)).collect();
         let seed = match choices.seed {

@@ -119,11 +119,12 @@ fn interrupt_ends_in_a_report_that_holds() {
     let mut child = audit(&config, &run).spawn().unwrap();
     wait_for(&mut child, &run, "0.part");
     signal(&child, "INT");
-    let ended = ended(child.wait_with_output().unwrap()).expect(20);
-    ended.says(&["HOLD", "RUN_CANCELLED"]);
+    ended(child.wait_with_output().unwrap())
+        .expect(20)
+        .says(&["HOLD", "RUN_CANCELLED"]);
     assert_eq!(json(run.join("report.json"))["verdict"]["verdict"], "HOLD");
     // The same command goes on from there, and ends as if nothing had happened.
-    self::ended(audit(&config, &run).output().unwrap()).expect(10);
+    ended(audit(&config, &run).output().unwrap()).expect(10);
     let report = json(run.join("report.json"));
     assert_eq!(report["run"]["outcome"], "complete");
     assert!(
@@ -132,9 +133,9 @@ fn interrupt_ends_in_a_report_that_holds() {
         report["run"]
     );
     let calm = dir.path().join("calm");
-    self::ended(audit(&config, &calm).output().unwrap()).expect(10);
+    ended(audit(&config, &calm).output().unwrap()).expect(10);
     assert_eq!(result(&calm).to_string(), result(&run).to_string());
-    self::ended(audit(&config, &run).output().unwrap())
+    ended(audit(&config, &run).output().unwrap())
         .expect(64)
         .says(&["finished run"]);
 }
@@ -259,13 +260,7 @@ fn killed_runs_end_in_the_same_report_under_every_strategy() {
         };
         for part in ["0.part", "1.part"] {
             let mut child = audit().spawn().unwrap();
-            while !run.join(part).exists() {
-                assert!(
-                    child.try_wait().unwrap().is_none(),
-                    "ended before {part} was there"
-                );
-                std::thread::sleep(Duration::from_millis(1));
-            }
+            wait_for(&mut child, &run, part);
             child.kill().unwrap();
             child.wait().unwrap();
         }

@@ -51,6 +51,15 @@ fn config(member: &Member, name: &str, dump: &tempfile::TempDir) -> String {
     )
 }
 
+/// A configuration of a database of two stand-ins, or of all they have.
+fn between(stable: &Member, candidate: &Member, database: &str, rest: &str) -> String {
+    format!(
+        "[stable]\nlocation = \"{}\"\n[candidate]\nlocation = \"{}\"\n{rest}",
+        stable.uri(database),
+        candidate.uri(database)
+    )
+}
+
 fn snapshots(ran: &Ran) -> Value {
     ran.report()["run"]["load"]["stable"]["snapshots"].clone()
 }
@@ -227,10 +236,11 @@ fn a_time_series_that_only_globs_name_holds_the_verdict_and_stops_nothing() {
         member.change(|content| content.create("shop.weather", Shape { kind, options }));
     }
     let config = |exclude: &str| {
-        format!(
-            "[stable]\nlocation = \"{}\"\n[candidate]\nlocation = \"{}\"\n[namespaces]\nexclude = [{exclude}]\n",
-            ours.uri("shop"),
-            theirs.uri("shop")
+        between(
+            &ours,
+            &theirs,
+            "shop",
+            &format!("[namespaces]\nexclude = [{exclude}]\n"),
         )
     };
     let ran = audit(&config(""), &[]);
@@ -273,13 +283,7 @@ fn a_collection_that_may_not_be_read_is_named_and_the_others_are_read() {
         let refused = of == Some("secret") || command.get_str("$db").ok() == Some("closed");
         refused.then(|| self::refused(13, "Unauthorized"))
     });
-    let config = |database: &str, rest: &str| {
-        format!(
-            "[stable]\nlocation = \"{}\"\n[candidate]\nlocation = \"{}\"\n{rest}",
-            ours.uri(database),
-            theirs.uri(database)
-        )
-    };
+    let config = |database: &str, rest: &str| between(&ours, &theirs, database, rest);
     let named = "[[compare]]\nname = \"orders\"\nstable = \"shop.orders\"\ncandidate = \"shop.orders\"\n";
     for database in ["shop", ""] {
         let ran = audit(&config(database, named), &[]);
@@ -321,13 +325,7 @@ fn a_database_that_is_not_listed_on_either_side_holds_an_audit_of_all() {
             });
             member
         });
-        let config = |rest: &str| {
-            format!(
-                "[stable]\nlocation = \"{}\"\n[candidate]\nlocation = \"{}\"\n[namespaces]\n{rest}",
-                ours.uri(""),
-                theirs.uri("")
-            )
-        };
+        let config = |rest: &str| between(&ours, &theirs, "", &format!("[namespaces]\n{rest}"));
         let ran = audit(&config(""), &[]);
         assert_eq!(ran.verdict(), "HOLD", "{partly}: {}", ran.said);
         assert!(
