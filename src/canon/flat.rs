@@ -10,6 +10,9 @@ use crate::model::{NumberType, Timestamp};
 /// Text up to this length is written flat; its length takes one byte.
 const MAX_TEXT: usize = 127;
 
+/// The bits of sixteen bytes that no ASCII has.
+const HIGH: u128 = u128::from_ne_bytes([0x80; 16]);
+
 /// A buffer for the canonical bytes of one short value.
 #[derive(Clone, Debug)]
 pub struct Flat {
@@ -37,6 +40,14 @@ impl Flat {
         &self.bytes[..self.len]
     }
 
+    /// A store of so many bytes, which a copy of a slice is not sure to become.
+    #[inline(always)]
+    fn store<const N: usize>(&mut self, at: usize, content: [u8; N]) {
+        if let Some(place) = self.bytes[at..].first_chunk_mut() {
+            *place = content;
+        }
+    }
+
     #[inline]
     fn one(&mut self, tag: u8) -> bool {
         self.bytes[0] = tag;
@@ -47,7 +58,7 @@ impl Flat {
     #[inline]
     fn tagged<const N: usize>(&mut self, tag: u8, content: [u8; N]) -> bool {
         self.bytes[0] = tag;
-        self.bytes[1..=N].copy_from_slice(&content);
+        self.store(1, content);
         self.len = 1 + N;
         true
     }
@@ -57,8 +68,8 @@ impl Flat {
         if !self.typed {
             return self.tagged(tag, content);
         }
-        self.bytes[..3].copy_from_slice(&[tag::TYPED, ty as u8, tag]);
-        self.bytes[3..11].copy_from_slice(&content);
+        self.store(0, [tag::TYPED, ty as u8, tag]);
+        self.store(3, content);
         self.len = 11;
         true
     }
@@ -120,10 +131,10 @@ impl Flat {
         }
         let mut at = 0;
         if self.typed {
-            self.bytes[..2].copy_from_slice(&[tag::TYPED, ty as u8]);
+            self.store(0, [tag::TYPED, ty as u8]);
             at = 2;
         }
-        self.bytes[at..at + 2].copy_from_slice(&[tag::DECIMAL, u8::from(negative && coefficient != 0)]);
+        self.store(at, [tag::DECIMAL, u8::from(negative && coefficient != 0)]);
         at += 2;
         if zigzag >= 0x80 {
             self.bytes[at] = zigzag as u8 | 0x80;
@@ -135,7 +146,7 @@ impl Flat {
         // Big-endian, without the zero bytes at its head; a zero is one byte.
         let head = (coefficient.leading_zeros() / 8).min(15);
         self.bytes[at + 1] = 16 - head as u8;
-        self.bytes[at + 2..at + 18].copy_from_slice(&(coefficient << (8 * head)).to_be_bytes());
+        self.store(at + 2, (coefficient << (8 * head)).to_be_bytes());
         self.len = at + 18 - head as usize;
         true
     }
@@ -159,12 +170,13 @@ impl Flat {
         if len > MAX_TEXT {
             return false;
         }
-        self.bytes[..2].copy_from_slice(&[tag::TEXT, len as u8]);
+        self.store(0, [tag::TEXT, len as u8]);
         self.len = 2 + len;
         match len {
-            4..=8 => self.copy_ends::<4>(text),
-            9..=16 => self.copy_ends::<8>(text),
-            17..=32 => self.copy_ends::<16>(text),
+            2..=3 => self.ends(text, |half| u16::from_ne_bytes(half) & (HIGH as u16) == 0),
+            4..=8 => self.ends(text, |half| u32::from_ne_bytes(half) & (HIGH as u32) == 0),
+            9..=16 => self.ends(text, |half| u64::from_ne_bytes(half) & (HIGH as u64) == 0),
+            17..=32 => self.ends(text, |half| u128::from_ne_bytes(half) & HIGH == 0),
             _ => {
                 self.bytes[2..2 + len].copy_from_slice(text);
                 text.is_ascii()
@@ -172,17 +184,16 @@ impl Flat {
         }
     }
 
-    /// Copies a text of `N` to `2 * N` bytes as its first `N` and its last `N`, which may overlap; false if it is not ASCII. Most
+    /// Copies a text of `N` to `2 * N` bytes as its first `N` and its last `N`, which may overlap; whether it is `ascii`. Most
     /// texts are too short to be worth two calls.
-    #[inline]
-    fn copy_ends<const N: usize>(&mut self, text: &[u8]) -> bool {
-        let (Some(head), Some(tail)) = (text.first_chunk::<N>(), text.last_chunk::<N>()) else {
+    #[inline(always)]
+    fn ends<const N: usize>(&mut self, text: &[u8], ascii: impl Fn([u8; N]) -> bool) -> bool {
+        let (Some(head), Some(tail)) = (text.first_chunk(), text.last_chunk()) else {
             return false;
         };
-        self.bytes[2..2 + N].copy_from_slice(head);
-        let end = 2 + text.len();
-        self.bytes[end - N..end].copy_from_slice(tail);
-        head.iter().zip(tail).fold(0, |bits, (a, b)| bits | a | b) < 0x80
+        self.store(2, *head);
+        self.store(2 + text.len() - N, *tail);
+        ascii(*head) & ascii(*tail)
     }
 
     #[inline]

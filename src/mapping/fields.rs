@@ -76,7 +76,8 @@ impl Digester {
 
     #[inline]
     fn put_rule(&mut self, p: &Projection, rule: usize, raw: Raw<'_>) {
-        if self.depth == Depth::Key && p.key_position[rule].is_none() {
+        let key_position = p.key_position[rule];
+        if self.depth == Depth::Key && key_position.is_none() {
             return;
         }
         let spec = &p.rules[rule];
@@ -87,7 +88,16 @@ impl Digester {
         if spec.ignore {
             return;
         }
-        if p.plain[rule] && self.depth == Depth::Digest {
+        if let Some(position) = key_position
+            && p.plain[rule]
+            && raw.flat(&mut self.flat)
+        {
+            let bytes = self.flat.bytes();
+            self.null_in_key |= bytes == NULL;
+            self.key_parts[position].extend_from_slice(bytes);
+            return;
+        }
+        if p.plain[rule] && key_position.is_none() && self.depth == Depth::Digest {
             let seed = p.seeds[rule];
             let hash = if raw.flat(&mut self.flat) {
                 Some(hashed(p, seed, self.flat.bytes(), false))
@@ -102,7 +112,7 @@ impl Digester {
                 return;
             }
         }
-        if p.key_position[rule].is_none() && self.passes_over(p.seeds[rule]) {
+        if key_position.is_none() && self.passes_over(p.seeds[rule]) {
             return;
         }
         self.encoder.clear();

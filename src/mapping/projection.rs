@@ -19,7 +19,7 @@ pub struct Projection {
     pub(super) seeds: Vec<u64>,
     pub(super) defaults: Vec<Option<Vec<u8>>>,
     pub(super) expected: Vec<Option<Vec<u8>>>,
-    /// Whether a rule's value is hashed as it stands and nothing else, by rule.
+    /// Whether a rule's value is hashed, or put into the key, as it stands and nothing else, by rule.
     pub(super) plain: Vec<bool>,
     /// Position in the key, by rule.
     pub(super) key_position: Vec<Option<usize>>,
@@ -98,8 +98,11 @@ impl Projection {
             .collect();
         let position = |name: &String| key.iter().position(|k| k == name);
         let plain = |r: &Rule| {
-            let compared = !r.ignore && r.expect.is_none() && position(&r.name).is_none();
-            compared && r.convert.is_identity() && !r.empty_is_null && r.default.is_none()
+            let alone = match position(&r.name) {
+                Some(_) => equality.numbers == Numbers::Value,
+                None => r.expect.is_none() && !r.empty_is_null,
+            };
+            alone && !r.ignore && r.convert.is_identity() && r.default.is_none()
         };
         Ok(Projection {
             side,

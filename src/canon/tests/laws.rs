@@ -161,6 +161,27 @@ fn long_values_end_in_their_own_bytes_or_are_left_to_the_encoder() {
     }
 }
 
+#[test]
+fn flat_text_is_what_the_encoder_writes_whatever_its_length_and_wherever_it_leaves_ascii() {
+    let at_every_place = |len: usize| (0..len).map(move |at| "a".repeat(at) + "é" + &"b".repeat(len - at));
+    let texts = (0..140).flat_map(|len| at_every_place(len).chain(["c".repeat(len)]));
+    let fields: Vec<(String, Value)> = texts.map(|text| ("t".to_owned(), Value::Text(text))).collect();
+    let mut flat = Flat::new(&Equality::default());
+    let mut written = 0;
+    walk(&generate::bson(&fields), |_, value| {
+        if value.flat(&mut flat) {
+            let mut encoder = Encoder::new(Equality::default());
+            value.encode(&mut encoder).unwrap();
+            assert_eq!(flat.bytes(), encoder.bytes());
+            written += 1;
+        }
+        Ok(())
+    })
+    .unwrap();
+    // All that take 127 bytes at most.
+    assert_eq!(written, (0..=125).sum::<usize>() + 128);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
