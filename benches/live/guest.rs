@@ -12,6 +12,33 @@ use std::time::{Duration, Instant};
 /// The time between two questions of the reader.
 const PACE: Duration = Duration::from_millis(10);
 
+/// An audit beside the reader.
+struct Guest {
+    name: &'static str,
+    /// More keys of its section `live`.
+    keys: &'static str,
+    /// It leaves the processors that it shares with the store and the reader to them, as one on a machine of its own does.
+    polite: bool,
+}
+
+const GUESTS: [Guest; 3] = [
+    Guest {
+        name: "as it is",
+        keys: "",
+        polite: false,
+    },
+    Guest {
+        name: "at the lowest priority",
+        keys: "",
+        polite: true,
+    },
+    Guest {
+        name: "with pages of 150 records",
+        keys: "page = 150",
+        polite: false,
+    },
+];
+
 /// Prints the table: medians of so many rounds, in which the reader is alone and beside an audit in turn.
 pub fn figures(stores: &[Store], drains: &[Drain], rounds: u64, time: Duration) {
     println!(
@@ -19,23 +46,31 @@ pub fn figures(stores: &[Store], drains: &[Drain], rounds: u64, time: Duration) 
         PACE.as_millis()
     );
     println!(
-        "| | audit | reads | p50 ms alone | p50 ms beside | p99 ms alone | p99 ms beside | p99 ratio |\n|---|---|---|---|---|---|---|---|"
+        "| | audit | of the rate | reads | p50 ms alone | p50 ms beside | p99 ms alone | p99 ms beside | p99 ratio |\n|---|---|---|---|---|---|---|---|---|"
     );
     for (store, drain) in stores.iter().zip(drains) {
         // One more look that is not measured: caches and connections are as they stay.
         let stop = AtomicBool::new(false);
         block_on(read(store, Duration::from_secs(1).min(time), &stop));
-        for (how, polite) in [("as it is", false), ("at the lowest priority", true)] {
-            let (mut alone, mut next_to_it) = (Vec::new(), Vec::new());
+        for guest in &GUESTS {
+            let (mut alone, mut next_to_it, mut rates) = (Vec::new(), Vec::new(), Vec::new());
             for _ in 0..rounds {
                 alone.push(Latency::of(block_on(read(store, time, &stop))));
-                next_to_it.push(Latency::of(beside(store, drain.rate() / 2.0, time, polite)));
+                let (took, reached) = beside(store, drain, time, guest);
+                next_to_it.push(Latency::of(took));
+                rates.extend(reached);
             }
+            assert!(
+                !rates.is_empty(),
+                "no audit ended in time: give it more --seconds"
+            );
             let of = |seen: &[Latency], what: fn(&Latency) -> f64| middle(seen.iter().map(what));
             let (a, b) = (of(&alone, |l| l.p99), of(&next_to_it, |l| l.p99));
             println!(
-                "| {} | {how} | {} | {:.2} | {:.2} | {a:.2} | {b:.2} | {:.2}× |",
+                "| {} | {} | {:.2} | {} | {:.2} | {:.2} | {a:.2} | {b:.2} | {:.2}× |",
                 store.name,
+                guest.name,
+                middle(rates.into_iter()),
                 next_to_it.iter().map(|seen| seen.reads).sum::<usize>(),
                 of(&alone, |l| l.p50),
                 of(&next_to_it, |l| l.p50),
@@ -46,35 +81,44 @@ pub fn figures(stores: &[Store], drains: &[Drain], rounds: u64, time: Duration) 
     println!();
 }
 
-/// Reads while audits are under way, one after the other. One that is `polite` leaves the processors that it shares with the
-/// store and the reader to them, as one on a machine of its own does.
-fn beside(store: &Store, rate: f64, time: Duration, polite: bool) -> Vec<Duration> {
+/// Reads while audits at half of the drain rate are under way, one after the other. Gives how long each read took, and which
+/// share of that rate each audit reached that ended meanwhile.
+fn beside(store: &Store, drain: &Drain, time: Duration, guest: &Guest) -> (Vec<Duration>, Vec<f64>) {
+    let rate = drain.rate() / 2.0;
+    let config = store.against_its_dump(&format!("max_rate = {rate:.1}\n{}", guest.keys));
     let stop = AtomicBool::new(false);
     std::thread::scope(|threads| {
-        threads.spawn(|| {
+        let audits = threads.spawn(|| {
+            let mut reached = Vec::new();
             while !stop.load(Ordering::Relaxed) {
-                let mut audit = Audit::begin(&store.against_its_dump(&format!("max_rate = {rate:.1}")), &[]);
-                let mut polite = polite.then(|| at_lowest_priority(audit.command()));
+                let mut audit = Audit::begin(&config, &[]);
+                let mut polite = guest.polite.then(|| at_lowest_priority(audit.command()));
                 let command = polite.as_mut().unwrap_or_else(|| audit.command());
                 let mut child = command
                     .stdin(Stdio::null())
                     .stdout(Stdio::null())
                     .spawn()
                     .expect("assay starts");
-                while child.try_wait().expect("a child can be waited for").is_none() {
-                    if stop.load(Ordering::Relaxed) {
-                        // One that has ended since needs no end.
-                        let _ = child.kill();
-                    }
+                let mut ended = None;
+                while ended.is_none() && !stop.load(Ordering::Relaxed) {
                     std::thread::sleep(PACE);
+                    ended = child.try_wait().expect("a child can be waited for");
+                }
+                match ended {
+                    Some(_) => reached.push(drain.bytes as f64 / audit.seconds() / rate),
+                    None => {
+                        child.kill().expect("a child can be killed");
+                        child.wait().expect("a child can be waited for");
+                    }
                 }
             }
+            reached
         });
         // The first audit has to get to reading.
         std::thread::sleep(Duration::from_secs(1));
         let read = block_on(read(store, time, &stop));
         stop.store(true, Ordering::Relaxed);
-        read
+        (read, audits.join().expect("audits do not panic"))
     })
 }
 
