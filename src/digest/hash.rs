@@ -62,10 +62,8 @@ impl Hasher {
     /// The hash of a record from its key's hash and the sum of its fields' hashes (mod 2^128).
     #[inline]
     pub fn record(&self, key: KeyHash, fields: u128) -> RecordHash {
-        let mut both = [0u8; 32];
-        both[..16].copy_from_slice(&key.0.to_le_bytes());
-        both[16..].copy_from_slice(&fields.to_le_bytes());
-        RecordHash(xxh3_128_with_seed(&both, self.seed))
+        let both = [key.0.to_le_bytes(), fields.to_le_bytes()];
+        RecordHash(xxh3_128_with_seed(both.as_flattened(), self.seed))
     }
 }
 
