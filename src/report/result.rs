@@ -9,6 +9,7 @@ use crate::canon::{Absent, Equality, FieldOrder, Normalize, Numbers};
 use crate::pair::{Pair, Side};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// How many coarse ranges the key-hash space is divided into for the heat map.
 pub const HEAT_RANGES: usize = 256;
@@ -151,6 +152,9 @@ pub struct Unread {
     pub file: String,
     /// The first byte not read.
     pub offset: u64,
+    /// The range at which it begins, counted from 0, of a live store, whose bytes have no places.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<u64>,
     /// One past the last byte not read, where known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub end: Option<u64>,
@@ -159,6 +163,35 @@ pub struct Unread {
     pub bytes: Option<u64>,
     /// Why.
     pub reason: String,
+}
+
+impl Unread {
+    /// A part of a side that begins at the beginning, and of which no more is known.
+    pub fn of(side: Side, file: impl Into<String>, reason: impl Into<String>) -> Unread {
+        Unread {
+            side,
+            file: file.into(),
+            offset: 0,
+            range: None,
+            end: None,
+            bytes: None,
+            reason: reason.into(),
+        }
+    }
+}
+
+/// Where it is, and why.
+impl fmt::Display for Unread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.side, self.file)?;
+        match (self.range, self.offset, self.end) {
+            (Some(range), ..) => write!(f, " at range {range}")?,
+            (None, 0, None) => {}
+            (None, from, None) => write!(f, " from byte {from}")?,
+            (None, from, Some(end)) => write!(f, " from byte {from} to byte {end}")?,
+        }
+        write!(f, ": {}", self.reason)
+    }
 }
 
 /// How often a field differs.

@@ -114,12 +114,15 @@ pub(crate) fn full() -> Report {
     orders.coverage.records.candidate = 10_001;
     orders.coverage.leaves_compared = 65_535;
     orders.coverage.unread.push(Unread {
-        side: Side::Candidate,
-        file: "orders.csv".into(),
         offset: 3_145_000,
         end: Some(3_145_728),
         bytes: Some(728),
-        reason: "row with 8 of 9 columns".into(),
+        ..Unread::of(Side::Candidate, "orders.csv", "row with 8 of 9 columns")
+    });
+    let live = Unread::of(Side::Stable, "shop.orders", "the server went away");
+    orders.coverage.unread.push(Unread {
+        range: Some(4),
+        ..live
     });
     for (class, state, n) in [
         (Class::Missing, State::Confirmed, 1),

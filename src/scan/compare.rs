@@ -210,7 +210,7 @@ pub(super) fn reconcile(
         namespaces: lanes.map(|l| Some(l.namespace.name.clone())),
         mapping_digest: prepared.compare.digest(),
         equality: equality_box(prepared),
-        coverage: coverage(tally, &unread),
+        coverage: coverage(lanes, tally, &unread),
         roots: roots(&tally.leaves),
         counts,
         fields,

@@ -1,7 +1,9 @@
 //! What a report says of a compare as a whole: coverage, the equality in force, drifting columns, lossy exports, notices.
 
 use super::compare::Prepared;
+use super::lane::Lane;
 use super::tally::{Tally, Unread};
+use crate::Pair;
 use crate::canon::cell::{ColumnVerdict, LossKind};
 use crate::canon::{Absent, Numbers};
 use crate::mapping::Compare;
@@ -11,16 +13,21 @@ use crate::report::{
 use crate::source::Format;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub(super) fn coverage(tally: &Tally, unread: &[Unread]) -> Coverage {
+pub(super) fn coverage(lanes: Pair<&Lane>, tally: &Tally, unread: &[Unread]) -> Coverage {
     let leaves = crate::digest::LEAVES as u64;
     let complete = unread.is_empty();
-    let unread = unread.iter().map(|u: &Unread| crate::report::Unread {
-        side: u.side,
-        file: u.file.clone(),
-        offset: u.offset,
-        end: None,
-        bytes: None,
-        reason: u.reason.clone(),
+    let unread = unread.iter().map(|u: &Unread| {
+        let whole = crate::report::Unread::of(u.side, &u.file, &u.reason);
+        match lanes[u.side].source.live() {
+            Some(_) => crate::report::Unread {
+                range: Some(u.offset),
+                ..whole
+            },
+            None => crate::report::Unread {
+                offset: u.offset,
+                ..whole
+            },
+        }
     });
     Coverage {
         leaves_total: leaves,

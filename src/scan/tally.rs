@@ -18,7 +18,7 @@ pub struct Unread {
     pub side: Side,
     /// The file, as the user named it.
     pub file: String,
-    /// From where on, in bytes of the namespace's (decompressed) record stream.
+    /// From where on, in bytes of the namespace's (decompressed) record stream; of a live store, the number of the range.
     pub offset: u64,
     /// What was found and what was expected.
     pub reason: String,

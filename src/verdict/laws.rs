@@ -89,14 +89,10 @@ fn weaken(evidence: &mut Evidence, way: u8, which: usize, class: Class) {
     let compare = &mut evidence.compares[index];
     match way {
         5 => compare.coverage.leaves_compared /= 2,
-        6 => compare.coverage.unread.push(Unread {
-            side: Side::Stable,
-            file: "f".into(),
-            offset: 0,
-            end: None,
-            bytes: None,
-            reason: "not read".into(),
-        }),
+        6 => compare
+            .coverage
+            .unread
+            .push(Unread::of(Side::Stable, "f", "not read")),
         7 => compare.run = None,
         8 => compare.roots.candidate = None,
         9 => compare.namespaces.stable = None,

@@ -138,14 +138,7 @@ fn a_compare_s_own_allowance_goes_before_the_general_one() {
 #[test]
 fn what_is_not_proven_is_hold() {
     type Change = fn(&mut Evidence, &mut Policy);
-    let unread = || Unread {
-        side: Side::Stable,
-        file: "f".into(),
-        offset: 1,
-        end: None,
-        bytes: None,
-        reason: "r".into(),
-    };
+    let unread = || Unread::of(Side::Stable, "f", "r");
     let cases: &[(Code, Change)] = &[
         (Code::NoCompares, |e, _| {
             (e.planned, e.compares) = Default::default()

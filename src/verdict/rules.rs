@@ -103,13 +103,18 @@ pub(super) fn presence(evidence: &Evidence, policy: &Policy, reasons: &mut Reaso
         reasons.push(reason);
     }
     let records = |c: &CompareEvidence| c.coverage.records.stable > 0 || c.coverage.records.candidate > 0;
-    if !evidence.compares.is_empty() && !evidence.compares.iter().any(records) {
+    let mut comparable = evidence.compares.iter().filter(|c| has_both(c)).peekable();
+    if comparable.peek().is_some() && !comparable.any(records) {
         reasons.add_at(
             Code::NoRecords,
             "no compare has a record".to_owned(),
             "/result/compares".to_owned(),
         );
     }
+}
+
+fn has_both(compare: &CompareEvidence) -> bool {
+    compare.namespaces.stable.is_some() && compare.namespaces.candidate.is_some()
 }
 
 /// Whether the compare was read as completely as the policy asks.
@@ -123,6 +128,10 @@ pub(super) fn completeness(compare: &CompareEvidence, policy: &Policy, about: &m
                 "/namespaces",
             );
         }
+    }
+    // Of what is not there nothing was read: the rest goes without saying.
+    if !has_both(compare) {
+        return;
     }
     for (side, root) in compare.roots.as_ref().into_sides() {
         if root.is_none() {
@@ -171,12 +180,8 @@ pub(super) fn completeness(compare: &CompareEvidence, policy: &Policy, about: &m
         unread = unread.max(planned.saturating_sub(read));
     }
     if unread > policy.unread {
-        let example = coverage.unread.first().map_or(String::new(), |first| {
-            format!(
-                "; first: {} {} from byte {}: {}",
-                first.side, first.file, first.offset, first.reason
-            )
-        });
+        let example = coverage.unread.first();
+        let example = example.map_or(String::new(), |first| format!("; first: {first}"));
         about.add(
             Code::Unread,
             format!("parts not read: {unread}{example}"),

@@ -88,15 +88,7 @@ fn coverage(compare: &CompareResult, page: &mut Page<'_>) -> io::Result<()> {
     );
     page.item("coverage", &text)?;
     for unread in &c.unread {
-        let end = unread
-            .end
-            .map_or("its end".to_owned(), |end| format!("byte {}", grouped(end)));
-        let from = grouped(unread.offset);
-        let text = format!(
-            "{} {} from byte {from} to {end}: {}",
-            unread.side, unread.file, unread.reason
-        );
-        page.styled_item(page::YELLOW, "unread", &text)?;
+        page.styled_item(page::YELLOW, "unread", &unread.to_string())?;
     }
     Ok(())
 }
