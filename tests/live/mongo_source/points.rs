@@ -101,6 +101,55 @@ fn points_of(server: &Mongo) {
     });
 }
 
+/// There are servers that keep such numbers apart and take them for the same within one query.
+#[test]
+fn numbers_that_are_nearly_the_same_are_all_found() {
+    for server in [support::mongodb(), support::mongodb_2()].into_iter().flatten() {
+        let database = server.database("near");
+        block_on(async {
+            let open = database.open().await;
+            let huge = 1_i64 << 53;
+            let ids = [
+                Bson::Int64(i64::MAX),
+                Bson::Int64(i64::MAX - 1),
+                Bson::Double(1e19),
+                Bson::Double(-1e19),
+                Bson::Int64(i64::MIN + 1),
+                Bson::Int64(huge),
+                Bson::Int64(huge + 1),
+                Bson::Double((huge + 2) as f64),
+                Bson::Int32(1),
+                Bson::Double(1.5),
+            ];
+            let documents = ids.map(|id| doc! { "_id": id }).into();
+            let inserted = insert_all(&open, "things", documents).await;
+            let namespace = format!("{}.things", database.name());
+            let store = connect(&database.uri(), 100).await;
+            let probe = store.probe(&namespace).await.unwrap();
+            let governor = Governor::new(Limits::default());
+            let int = |n| key(Value::Number(Number::int(n, NumberType::Int64)));
+            let double = |n| key(Value::Number(Number::double(n, NumberType::Double)));
+            let keys = [
+                int(i64::MAX),
+                int(i64::MAX - 1),
+                double(1e19),
+                double(-1e19),
+                int(i64::MIN + 1),
+                int(huge),
+                int(huge + 1),
+                int(huge + 2),
+                int(1),
+                double(1.5),
+            ];
+            let points = store.points(&namespace, &keys, &probe, &governor).await.unwrap();
+            let mut found = in_any_order(records(&points.page));
+            // More than was asked for does no harm.
+            found.dedup();
+            assert_eq!(found, in_any_order(inserted), "{}", server.uri());
+        });
+    }
+}
+
 #[test]
 fn points_bring_every_record_that_was_asked_for() {
     for server in [support::mongodb(), support::mongodb_2()].into_iter().flatten() {

@@ -21,6 +21,8 @@ use mongodb::{ClientSession, Collection};
 
 /// Keys in one query.
 const KEYS: usize = 100;
+/// Below it, every integer is a double of its own.
+const EXACT: f64 = (1_u64 << 53) as f64;
 /// The most forms of one key that are asked for: all orders of the fields of a document of five.
 const FORMS: usize = 120;
 
@@ -47,8 +49,10 @@ impl MongoStore {
         governor: &Governor,
     ) -> Result<MongoPoints, SourceError> {
         let action = format!("read single records of `{collection}`");
-        let queries = keys
+        let (together, apart): (Vec<&Vec<KeyPart>>, Vec<_>) = keys.iter().partition(|key| is_plain(key));
+        let queries = together
             .chunks(KEYS)
+            .chain(apart.chunks(1))
             .map(|keys| query(keys, self.options.legacy_uuids, probe.type_codes.as_slice()));
         let queries = queries.collect::<Result<Vec<_>, _>>().map_err(|problem| {
             let advice = "let the mapping bring the key to a type that the store holds";
@@ -155,8 +159,27 @@ impl Asking<'_> {
     }
 }
 
+/// Whether a key may be asked for in one query with others. There are servers that take numbers of different types for the
+/// same within a query although they keep them apart, and then bring the records of one only; integers are told apart.
+fn is_plain(key: &[KeyPart]) -> bool {
+    key.iter().all(|part| is_plain_value(&part.value))
+}
+
+fn is_plain_value(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => match &number.repr {
+            NumberRepr::Int(_) => true,
+            NumberRepr::Double(double) => double.fract() == 0.0 && double.abs() < EXACT,
+            NumberRepr::Decimal(_) => false,
+        },
+        Value::Document(fields) => fields.iter().all(|(_, value)| is_plain_value(value)),
+        Value::List(items) => items.iter().all(is_plain_value),
+        _ => true,
+    }
+}
+
 /// The query for some keys: one `$in` for keys of one part, else a conjunction for each.
-fn query(keys: &[Vec<KeyPart>], legacy: bool, known: &[i32]) -> Result<Document, Unusable> {
+fn query(keys: &[&Vec<KeyPart>], legacy: bool, known: &[i32]) -> Result<Document, Unusable> {
     let decimals = known.is_empty() || known.contains(&19);
     let part =
         |part: &KeyPart| Ok::<_, Unusable>((field(&part.path)?, forms(&part.value, legacy, decimals)?));
@@ -364,14 +387,14 @@ mod tests {
             path: path.to_owned(),
             value: Value::Number(Number::int(n, NumberType::Int64)),
         };
-        let one = query(&[vec![part("_id", 1)], vec![part("_id", 2)]], false, &[]).unwrap();
+        let one = query(&[&vec![part("_id", 1)], &vec![part("_id", 2)]], false, &[]).unwrap();
         assert_eq!(one, doc! { "_id": { "$in": [1, 2] } });
-        let two = query(&[vec![part("a", 1), part("b.c", 2)]], false, &[]).unwrap();
+        let two = query(&[&vec![part("a", 1), part("b.c", 2)]], false, &[]).unwrap();
         assert_eq!(
             two,
             doc! { "$or": [{ "$and": [{ "a": { "$in": [1] } }, { "b.c": { "$in": [2] } }] }] }
         );
-        assert!(query(&[vec![part(r"a\.b", 1)]], false, &[]).is_err());
+        assert!(query(&[&vec![part(r"a\.b", 1)]], false, &[]).is_err());
         assert!(forms(&Value::Date(1), false, true).is_err());
     }
 }
