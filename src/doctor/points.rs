@@ -18,16 +18,17 @@ pub(super) fn by_key(
 ) -> (Finding, Option<Duration>) {
     let Points { compare, side, .. } = points;
     let (asked, found) = points.found;
-    let unconfirmed = "differences cannot be looked at again and stay unconfirmed, which is HOLD";
-    let warn = |why: &str| {
-        let message = format!("compare {compare}: {why}: {unconfirmed}");
+    let warn = |why: &str, so: &str| {
+        let message = format!("compare {compare}: {why}: {so}");
         (Finding::warning(About::Index, *side, message), None)
     };
-    if let Some(why) = no_points(points, look) {
-        return warn(&why);
-    }
     if let Some(why) = &points.problem {
-        return warn(why);
+        let so = "differences cannot be looked at again and stay unconfirmed, which is HOLD";
+        return warn(why, so);
+    }
+    if let Some(why) = no_points(points, look).as_ref().or(points.through.as_ref()) {
+        let so = format!("each look at differences reads all of {}", points.namespace);
+        return warn(why, &so);
     }
     let keys = points.paths.join(", ");
     let took = format!(
@@ -90,7 +91,7 @@ mod tests {
 
     #[test]
     fn only_what_was_found_in_time_is_fine() {
-        let of = |found, took, problem: Option<&str>| {
+        let of = |found, took, problem: Option<&str>, through: Option<&str>| {
             let points = Points {
                 compare: "orders".to_owned(),
                 side: Side::Stable,
@@ -98,16 +99,33 @@ mod tests {
                 paths: vec!["_id".to_owned()],
                 found,
                 took: Duration::from_millis(took),
+                through: through.map(str::to_owned),
                 problem: problem.map(str::to_owned),
             };
             let (finding, time) = by_key(&points, None, &[]);
-            (finding.weight, time.is_some())
+            (finding.weight, time.is_some(), finding.message)
         };
-        assert_eq!(of((10, 10), 20, None), (Weight::Ok, true));
-        assert_eq!(of((10, 10), 2000, None), (Weight::Warning, true));
-        assert_eq!(of((10, 9), 20, None), (Weight::Warning, true));
-        assert_eq!(of((10, 0), 20, None), (Weight::Warning, false));
-        assert_eq!(of((0, 0), 0, None), (Weight::Note, false));
-        assert_eq!(of((10, 10), 20, Some("no")), (Weight::Warning, false));
+        let holds = |message: &str| message.contains("HOLD");
+        for (found, took, weight, timed) in [
+            ((10, 10), 20, Weight::Ok, true),
+            ((10, 10), 2000, Weight::Warning, true),
+            ((10, 9), 20, Weight::Warning, true),
+            ((10, 0), 20, Weight::Warning, false),
+            ((0, 0), 0, Weight::Note, false),
+        ] {
+            let (is, has_time, message) = of(found, took, None, None);
+            assert_eq!(
+                (is, has_time, holds(&message)),
+                (weight, timed, false),
+                "{message}"
+            );
+        }
+        let (weight, _, message) = of((10, 10), 20, Some("no"), Some("odd"));
+        assert!(weight == Weight::Warning && holds(&message), "{message}");
+        let (weight, _, message) = of((10, 10), 20, None, Some("odd"));
+        assert!(
+            weight == Weight::Warning
+                && message.ends_with("odd: each look at differences reads all of shop.orders")
+        );
     }
 }

@@ -28,6 +28,8 @@ pub struct Points {
     pub found: (usize, usize),
     /// How long that took.
     pub took: Duration,
+    /// Why some are looked for by reading all of it, if they are.
+    pub through: Option<String>,
     /// Why records cannot be looked up, if they cannot.
     pub problem: Option<String>,
 }
@@ -52,6 +54,7 @@ fn points(compare: &str, lane: &Lane) -> Points {
         paths: lane.projection.key_paths(),
         found: (0, 0),
         took: Duration::ZERO,
+        through: None,
         problem: None,
     };
     let keys = match few(lane) {
@@ -66,7 +69,8 @@ fn points(compare: &str, lane: &Lane) -> Points {
     let Asked { found, doubtful } = ask(lane, &asked);
     points.took = started.elapsed();
     let failed = found.values().find_map(|records| records.as_ref().err());
-    points.problem = failed.or(doubtful.values().next()).cloned();
+    points.problem = failed.cloned();
+    points.through = doubtful.values().min().cloned();
     let brought = found.values().filter(|r| r.as_ref().is_ok_and(|r| !r.is_empty()));
     points.found = (keys.len(), brought.count());
     points
