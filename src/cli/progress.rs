@@ -56,10 +56,19 @@ pub(super) fn watch<T>(
 fn show(total: u64, monitor: &Monitor, over: &Over, signals: &Signals, waits: Waits<'_>) {
     let terminal = std::io::stderr().is_terminal();
     let bar = terminal.then(|| {
-        let style = ProgressStyle::with_template(
-            "{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  ETA {eta}  {wide_msg}",
-        );
-        ProgressBar::new(total).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        // Stores need not say how much they hold.
+        let (bar, template) = match total {
+            0 => (
+                ProgressBar::no_length(),
+                "{spinner} {bytes}  {bytes_per_sec}  {wide_msg}",
+            ),
+            total => {
+                let template = "{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  ETA {eta}  {wide_msg}";
+                (ProgressBar::new(total), template)
+            }
+        };
+        let style = ProgressStyle::with_template(template);
+        bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
     });
     let (started, mut said) = (Instant::now(), Instant::now());
     while !over.is_so() {
@@ -75,23 +84,26 @@ fn show(total: u64, monitor: &Monitor, over: &Over, signals: &Signals, waits: Wa
         let bytes = monitor.bytes.load(Ordering::Relaxed);
         match &bar {
             Some(bar) => {
-                bar.set_position(bytes.min(total));
+                bar.set_position(if total > 0 { bytes.min(total) } else { bytes });
                 bar.set_message(waits().unwrap_or_default());
             }
             None if said.elapsed() > Duration::from_secs(10) => {
                 said = Instant::now();
+                let read = match total {
+                    0 => format!("read {}", HumanBytes(bytes)),
+                    total => format!("read {} of {}", HumanBytes(bytes), HumanBytes(total)),
+                };
                 if let Some(why) = waits() {
-                    tracing::info!("read {} of {}; {why}", HumanBytes(bytes), HumanBytes(total));
+                    tracing::info!("{read}; {why}");
                     continue;
                 }
                 let rate = (bytes as f64 / started.elapsed().as_secs_f64()) as u64;
                 let left = total.saturating_sub(bytes) / rate.max(1);
-                tracing::info!(
-                    "read {} of {}, {}/s, about {left} s left",
-                    HumanBytes(bytes),
-                    HumanBytes(total),
-                    HumanBytes(rate)
-                );
+                let left = match total {
+                    0 => String::new(),
+                    _ => format!(", about {left} s left"),
+                };
+                tracing::info!("{read}, {}/s{left}", HumanBytes(rate));
             }
             None => {}
         }

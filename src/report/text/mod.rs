@@ -148,7 +148,12 @@ fn run(report: &Report, page: &mut Page<'_>) -> io::Result<()> {
     )?;
     for (side, load) in run.load.into_sides() {
         if let Some(load) = load {
-            page.item("load", &asked(side, load))?;
+            let since = if run.resumed > 0 {
+                "since it was taken up again: "
+            } else {
+                ""
+            };
+            page.item("load", &format!("{since}{}", asked(side, load)))?;
             if let Some(snapshots) = load.snapshots {
                 page.item("snapshots", &pinned(side, snapshots))?;
             }
