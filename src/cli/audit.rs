@@ -349,7 +349,7 @@ fn difference(old: &Plan, new: &Plan) -> Option<&'static str> {
             "mapping"
         }
         () if readings(old).ne(readings(new)) => {
-            "way of reading its stores (format, dialect, types or consistency)"
+            "way of reading its stores (format, dialect, columns, types or consistency)"
         }
         () if old.compares != new.compares => "pair of stores (or they have changed since)",
         () if old.seed != new.seed => "seed",

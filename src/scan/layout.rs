@@ -7,7 +7,7 @@ use crate::model::{Schema, Table};
 use crate::source::live::cql::{CqlOptions, Tls};
 use crate::source::live::mongo::MongoOptions;
 use crate::source::live::{Guard, Limits, LiveOptions, Protocol, Secret, Window};
-use crate::source::{Format, Namespace, OpenOptions, Opening, Source};
+use crate::source::{self, Format, Namespace, OpenOptions, Opening, Source};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -158,7 +158,7 @@ pub fn layout(
     let columns = dialect
         .parse_header(&part.header)
         .map_err(|p| format!("{}: {}", part.file(), p.detail()))?;
-    let (table, looked_in) = table(source, namespace, config)?;
+    let (table, looked_in) = table(source.schemas(), namespace, config)?;
     if table.is_some() {
         return Ok(Some(Arc::new(Layout::new(columns, dialect, table.as_ref()))));
     }
@@ -177,7 +177,7 @@ pub fn layout(
 }
 
 fn native(source: &Source, namespace: &Namespace, config: &SideConfig) -> Result<Arc<Layout>, String> {
-    let (table, _) = table(source, namespace, config)?;
+    let (table, _) = table(source.schemas(), namespace, config)?;
     let table = table.ok_or_else(|| format!("the schema of {} is not to be had", namespace.name))?;
     Ok(Arc::new(Layout::native(&table)))
 }
@@ -194,7 +194,7 @@ fn table_name(namespace: &Namespace) -> (Option<&str>, &str) {
 /// # Errors
 /// A sentence with file, line and column for a schema that cannot be read.
 pub(super) fn table(
-    source: &Source,
+    schemas: &[source::Schema],
     namespace: &Namespace,
     config: &SideConfig,
 ) -> Result<(Option<Table>, Vec<String>), String> {
@@ -203,11 +203,7 @@ pub(super) fn table(
     };
     let schemas = match &config.schema {
         Some(path) => vec![(path.clone(), text(path)?)],
-        None => source
-            .schemas()
-            .iter()
-            .map(|s| (s.path.clone(), s.text.clone()))
-            .collect(),
+        None => schemas.iter().map(|s| (s.path.clone(), s.text.clone())).collect(),
     };
     let (keyspace, name) = table_name(namespace);
     let mut looked_in = Vec::new();

@@ -5,6 +5,7 @@ mod discover;
 mod error;
 mod prepare;
 mod ranges;
+mod still;
 mod together;
 mod work;
 

@@ -24,13 +24,18 @@ pub struct Namespace {
     pub seekable: bool,
     /// The text of the collection's mongodump metadata (indexes, options), if there is one.
     pub metadata: Option<String>,
+    /// What tells a collection or table of a live store from another of its name, and from itself with other columns, as far
+    /// as its server says; empty for files.
+    pub identity: String,
 }
 
 impl Namespace {
-    /// What tells this state of its files from a later one. Of files that were copied or spooled again it is another.
+    /// What tells this state of its files from a later one, and a live collection or table from another. Of files that were
+    /// copied or spooled again it is another.
     pub fn stamp(&self) -> String {
-        let stamps: Vec<String> = self.parts.iter().map(|part| part.file.stamp()).collect();
-        stamps.join(", ")
+        let files = self.parts.iter().map(|part| part.file.stamp());
+        let live = Some(self.identity.clone()).filter(|identity| !identity.is_empty());
+        files.chain(live).collect::<Vec<_>>().join(", ")
     }
 }
 

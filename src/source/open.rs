@@ -193,6 +193,7 @@ impl FileSource {
             parts: vec![part],
             stored_bytes,
             metadata,
+            identity: String::new(),
         });
         if format.is_text() {
             self.schemas.extend(schema);
@@ -221,6 +222,7 @@ impl FileSource {
                         stored_bytes: file.size(),
                         seekable: false,
                         metadata: collection.metadata.clone(),
+                        identity: String::new(),
                     });
                     continue;
                 }
@@ -326,6 +328,7 @@ fn open_found(found: Found, options: &OpenOptions) -> Result<Namespace, SourceEr
         seekable: parts.iter().all(Part::seekable),
         parts,
         metadata: found.metadata,
+        identity: String::new(),
     })
 }
 

@@ -149,7 +149,7 @@ impl Sample {
     /// What the schema says, under canonical names.
     fn declared(&mut self, prepared: &Prepared, lane: &Lane) {
         let Some(layout) = &lane.layout else { return };
-        let found = table(&lane.source, &lane.namespace, &prepared.sides[lane.side]);
+        let found = table(lane.source.schemas(), &lane.namespace, &prepared.sides[lane.side]);
         if let Ok((Some(table), _)) = found {
             let names = |t: &[String], in_there: &dyn Fn(&str) -> bool| -> Vec<String> {
                 t.iter().filter(|n| !in_there(n)).cloned().collect()

@@ -92,7 +92,7 @@ impl Places {
         }
         let rows = Pair::try_from_fn(|side| {
             let (lane, config) = (lanes[side], &prepared.sides[side]);
-            let table = layout::table(&lane.source, &lane.namespace, config)?.0;
+            let table = layout::table(lane.source.schemas(), &lane.namespace, config)?.0;
             let table =
                 table.ok_or_else(|| format!("the schema of {} is not to be had", lane.namespace.name))?;
             rows(lane, &table).map_err(|why| format!("{side}: {why}"))

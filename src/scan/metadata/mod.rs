@@ -8,9 +8,8 @@ use super::layout::table;
 use crate::config::SideConfig;
 use crate::mapping::Compare;
 use crate::report::{Metadata, MetadataDifference};
-use crate::source::{Engine, Namespace, Source};
+use crate::source::{Engine, Namespace, Schema};
 use crate::{Pair, Side};
-use std::sync::Arc;
 
 /// Compares what both sides of a compare say of themselves.
 ///
@@ -18,7 +17,7 @@ use std::sync::Arc;
 /// A sentence with file, line and column for a schema that cannot be read.
 pub(super) fn compare(
     compare: &Compare,
-    sources: Pair<&Arc<Source>>,
+    schemas: Pair<&[Schema]>,
     namespaces: Pair<&Namespace>,
     configs: Pair<&SideConfig>,
 ) -> Result<Metadata, String> {
@@ -31,7 +30,7 @@ pub(super) fn compare(
         Engine::Mongo => both(namespaces.map(|namespace| namespace.metadata.as_deref()))
             .and_then(|metadata| mongo::compare(metadata, compare)),
         Engine::Cassandra => {
-            let found = Pair::try_from_fn(|side| table(sources[side], namespaces[side], configs[side]))?;
+            let found = Pair::try_from_fn(|side| table(schemas[side], namespaces[side], configs[side]))?;
             both(found.as_ref().map(|(table, _)| table.as_ref())).map(|tables| cql::compare(tables, compare))
         }
         Engine::Unknown => None,

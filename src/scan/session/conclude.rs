@@ -78,6 +78,9 @@ impl Session {
         if let Some(error) = failed {
             return Err(error.into());
         }
+        if !cancelled {
+            self.look_again(&mut results)?;
+        }
         results.extend(self.alone.iter().map(alone));
         written.map_err(SessionError::run("write", &path))?;
         let bytes: u64 = scanned
@@ -180,13 +183,15 @@ impl Session {
             label: config.label.clone().unwrap_or_else(|| side.name().to_owned()),
             kind: self.sources[side].kind().to_owned(),
             location: config.location.clone(),
+            // A live store that does not say how much it holds need not be empty.
             bytes: Some(
                 self.sources[side]
                     .namespaces()
                     .iter()
                     .map(|n| n.stored_bytes)
                     .sum(),
-            ),
+            )
+            .filter(|bytes| *bytes > 0 || self.sources[side].live().is_none()),
             digest: None,
         }
     }

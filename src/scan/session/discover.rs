@@ -102,7 +102,7 @@ fn unread(sources: &Pair<Arc<Source>>, names: &Pair<String>) -> Option<Alone> {
 }
 
 /// Whether `include` names it, or is empty, and `exclude` does not.
-fn selected(config: &NamespacesConfig, name: &str) -> bool {
+pub(super) fn selected(config: &NamespacesConfig, name: &str) -> bool {
     let any = |globs: &[String]| globs.iter().any(|glob| matches(glob, name));
     (config.include.is_empty() || any(&config.include)) && !any(&config.exclude)
 }

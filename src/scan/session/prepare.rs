@@ -83,7 +83,7 @@ pub(super) fn prepare(
     })?;
     let metadata = metadata::compare(
         &compare,
-        sources.as_ref(),
+        sources.as_ref().map(|source| source.schemas()),
         namespaces.as_ref(),
         config.sides.as_ref(),
     )

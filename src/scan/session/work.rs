@@ -216,8 +216,8 @@ impl Session {
             }
             if header.stamp != stamp(&self.prepared[header.compare]) {
                 return Err(SessionError::Usage(format!(
-                    "{shown} was read of files that are not as they are now; remove it and scan its slices again (a copy \
-                     counts as the same file if it keeps the time of change: `cp -p`, `rsync -t`)"
+                    "{shown} was read of files, collections or tables that are not as they are now; remove it and scan its \
+                     slices again (a copy counts as the same file if it keeps the time of change: `cp -p`, `rsync -t`)"
                 )));
             }
             started = started.min(header.began);

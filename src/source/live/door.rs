@@ -2,7 +2,7 @@
 
 use super::cql::{Ages, CqlOptions, CqlStore, LiveTable, time_to_live};
 use super::guard::{LOOK, Watch};
-use super::listing::table_of;
+use super::listing::Listing;
 use super::mongo::{LiveCollection, MongoOptions, MongoStore};
 use super::reading::{Reading, leave};
 use super::secret::{Protocol, Secret, shown};
@@ -38,14 +38,12 @@ pub struct LiveSource {
     at_once: usize,
     /// Whether the ages of what differs are looked at.
     write_times: bool,
-    namespaces: Vec<Namespace>,
-    /// Read only if a compare names them.
-    aside: Vec<Namespace>,
+    /// What it holds, as it was when it was opened.
+    listing: Listing,
     /// Among the namespaces, those of which it is not known what they are.
     not_understood: HashMap<String, SourceError>,
     /// Databases that cannot be listed, or not whole, and why.
     not_listed: Vec<(String, SourceError)>,
-    schemas: Vec<Schema>,
     readings: Arc<Readings>,
     /// What turned out on the way.
     noted: Mutex<BTreeSet<String>>,
@@ -119,18 +117,20 @@ impl LiveSource {
     pub fn open(location: &str, options: &LiveOptions) -> Result<LiveSource, SourceError> {
         let uri = options.uri.reveal();
         let (mut not_understood, mut not_listed) = (HashMap::new(), Vec::new());
-        let store = match Protocol::of(uri) {
+        let (store, listing) = match Protocol::of(uri) {
             Some(Protocol::Mongo) => runtime().block_on(async {
                 let store = MongoStore::connect(uri, &options.mongo).await?;
                 let catalog = store.catalog().await?;
                 not_listed = catalog.not_listed;
-                Ok::<_, SourceError>(Store::Mongo(Box::new(store), catalog.collections))
+                let listing = Listing::of_collections(&catalog.collections);
+                Ok::<_, SourceError>((Store::Mongo(Box::new(store), catalog.collections), listing))
             })?,
             Some(Protocol::Cql) => runtime().block_on(async {
                 let store = CqlStore::connect(uri, &options.cql).await?;
                 let catalog = store.catalog().await?;
                 not_understood.extend(catalog.not_understood);
-                Ok::<_, SourceError>(Store::Cql(Box::new(store), catalog.tables))
+                let listing = Listing::of_tables(&catalog.tables, not_understood.keys());
+                Ok::<_, SourceError>((Store::Cql(Box::new(store), catalog.tables), listing))
             })?,
             None => {
                 let advice = "begin it with mongodb://, mongodb+srv:// or cql://";
@@ -145,9 +145,6 @@ impl LiveSource {
         let governor = Governor::new(options.limits.clone());
         let guard = options.limits.guard.clone();
         let watch = guard.map(|guard| Watch::begin(guard, location, store.clone(), governor.clone()));
-        let mut namespaces = store.namespaces(false);
-        namespaces.extend(not_understood.keys().map(|name| table_of(name.clone(), None)));
-        namespaces.sort_by(|a, b| a.name.cmp(&b.name));
         let at_once = options.limits.in_flight.max(1);
         let readings = Readings {
             location: location.to_owned(),
@@ -158,9 +155,7 @@ impl LiveSource {
         };
         Ok(LiveSource {
             location: location.to_owned(),
-            schemas: store.schemas(),
-            namespaces,
-            aside: store.namespaces(true),
+            listing,
             not_understood,
             not_listed,
             _watch: watch.transpose()?,
@@ -190,7 +185,27 @@ impl LiveSource {
     /// What it holds, in order of name. What holds nothing of its own is left out: views of MongoDB, and what ScyllaDB keeps
     /// beside a table.
     pub fn namespaces(&self) -> &[Namespace] {
-        &self.namespaces
+        &self.listing.namespaces
+    }
+
+    /// What it holds by now.
+    ///
+    /// # Errors
+    /// A server that refuses to tell, or fails for good.
+    pub fn list_again(&self) -> Result<Listing, SourceError> {
+        runtime().block_on(async {
+            match &*self.store {
+                Store::Mongo(store, _) => {
+                    let catalog = store.catalog().await?;
+                    Ok(Listing::of_collections(&catalog.collections))
+                }
+                Store::Cql(store, _) => {
+                    let catalog = store.catalog().await?;
+                    let not_understood = catalog.not_understood.iter().map(|(name, _)| name);
+                    Ok(Listing::of_tables(&catalog.tables, not_understood))
+                }
+            }
+        })
     }
 
     /// The namespace called `name`, see [`FileSource::find`](crate::source::FileSource::find); one that is left out, too.
@@ -198,8 +213,9 @@ impl LiveSource {
     /// # Errors
     /// If there is none, or it cannot be read since its schema is not understood or its database cannot be listed.
     pub fn find(&self, name: &str) -> Result<&Namespace, SourceError> {
-        let found = find(&self.location, &self.namespaces, name);
-        let found = found.or_else(|error| find(&self.location, &self.aside, name).map_err(|_| error));
+        let (own, aside) = (&self.listing.namespaces, &self.listing.aside);
+        let found = find(&self.location, own, name);
+        let found = found.or_else(|error| find(&self.location, aside, name).map_err(|_| error));
         let found = found.map_err(|error| {
             let database = name.split_once('.').map_or(name, |(database, _)| database);
             let not_listed = self.not_listed.iter().find(|(of, _)| of == database);
@@ -224,7 +240,7 @@ impl LiveSource {
 
     /// The schemas of its tables, as CQL.
     pub fn schemas(&self) -> &[Schema] {
-        &self.schemas
+        &self.listing.schemas
     }
 
     /// What is left aside and what is done in another way than it should be, and why. One line each.
@@ -237,7 +253,7 @@ impl LiveSource {
         let noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         degraded.extend(noted.iter().cloned());
         degraded.sort();
-        let aside = self.aside.iter();
+        let aside = self.listing.aside.iter();
         let aside = aside.filter(|aside| !readings.contains_key(&aside.name));
         let aside = aside.map(|aside| {
             let (name, why) = (&aside.name, self.store.why_aside(&aside.name));

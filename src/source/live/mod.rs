@@ -25,6 +25,7 @@ pub use crate::plan::Range;
 pub use door::{Ahead, LiveOptions, LiveSource};
 pub use guard::Guard;
 pub use limits::{Governor, Limits, Permit, Refusal, Usage, Window};
+pub use listing::Listing;
 pub use look::Look;
 pub use page::{ClusterTime, KeyPart, Page, SnapshotUse};
 pub use pages::{Gone, PageReceiver, PageSender, Place, Room};

@@ -1,6 +1,7 @@
 //! Whole audits of live stores through the executable, against servers that are being read and nothing else.
 
 mod ages;
+mod changed;
 mod clean;
 mod cluster;
 mod demo;

@@ -7,6 +7,7 @@ use super::system::literal;
 use crate::model::{CqlType, Schema, Table};
 use crate::source::{Failure, SourceError};
 use futures_util::future::{join, try_join5};
+use scylla::value::CqlValue;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What kind of table it is.
@@ -31,6 +32,8 @@ pub struct LiveTable {
     pub made_for: Option<String>,
     /// About how many bytes of one replica it takes; unknown until the server has counted, minutes after it was written.
     pub estimated_bytes: Option<u64>,
+    /// The id that the server gave it when it was made; none of a view.
+    pub id: Option<String>,
 }
 
 /// What there is to read.
@@ -76,12 +79,14 @@ pub(super) fn quoted(name: &str) -> String {
 }
 
 /// What a table is made with.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Options {
     /// Seconds after which rows expire by default, and those for which deletions are remembered.
     times: Option<(i32, i32)>,
     /// See [`ddl::is_static_compact`].
     static_compact: bool,
+    /// See [`LiveTable::id`].
+    id: Option<String>,
 }
 
 type Named<T> = BTreeMap<(String, String), T>;
@@ -132,7 +137,7 @@ impl CqlStore {
             let beside = |name: &str| (keyspace.clone(), name.to_owned());
             let base = views.get(key);
             let types = types.get(keyspace).map_or("", String::as_str);
-            let options = options.get(key).copied().unwrap_or_default();
+            let options = options.get(key).cloned().unwrap_or_default();
             let more = ddl::More {
                 options: options.times,
                 indexes: indexes_of(key),
@@ -155,6 +160,7 @@ impl CqlStore {
                         })
                         .flatten(),
                     estimated_bytes: None,
+                    id: options.id,
                 }),
             }
         }
@@ -222,14 +228,23 @@ impl CqlStore {
 
     /// What tables are made with. Views have no options of their own.
     async fn options(&self) -> Result<Named<Options>, SourceError> {
-        type Row = (String, String, Option<i32>, Option<i32>, Option<BTreeSet<String>>);
-        let text = "SELECT keyspace_name, table_name, default_time_to_live, gc_grace_seconds, flags FROM system_schema.tables";
+        type Row = (
+            String,
+            String,
+            Option<i32>,
+            Option<i32>,
+            Option<BTreeSet<String>>,
+            Option<CqlValue>,
+        );
+        let text = "SELECT keyspace_name, table_name, default_time_to_live, gc_grace_seconds, flags, id \
+                    FROM system_schema.tables";
         let rows = self.system::<Row>(text).await?.into_iter();
         Ok(rows
-            .map(|(keyspace, table, ttl, grace, flags)| {
+            .map(|(keyspace, table, ttl, grace, flags, id)| {
                 let options = Options {
                     times: ttl.zip(grace),
                     static_compact: flags.is_some_and(|flags| ddl::is_static_compact(&flags)),
+                    id: id.and_then(|id| Some(id.as_uuid()?.to_string())),
                 };
                 ((keyspace, table), options)
             })

@@ -61,6 +61,8 @@ pub struct LiveCollection {
     pub documents: Option<u64>,
     /// The locale of its default collation, unless that is `simple`; `unknown` if the user may not see it.
     pub collation: Option<String>,
+    /// Its UUID in hex; none if the server does not say, or the user may not see it.
+    pub uuid: Option<String>,
 }
 
 /// What there is to read.
@@ -207,6 +209,7 @@ impl MongoStore {
         let indexes = indexes.filter(|_| listed.contains_key("options"));
         let metadata = indexes.map(|indexes| literal::document_text(&metadata(listed, indexes)));
         Ok(LiveCollection {
+            uuid: uuid(listed),
             metadata: metadata.transpose().map_err(|problem| {
                 self.report.refused(
                     format!("read options and indexes of `{namespace}`"),
@@ -294,6 +297,13 @@ fn collation(listed: &Document, indexes: Option<&[Document]>) -> Option<String> 
     (locale != "simple").then(|| locale.to_owned())
 }
 
+fn uuid(listed: &Document) -> Option<String> {
+    match listed.get_document("info").ok()?.get("uuid")? {
+        Bson::Binary(uuid) if uuid.subtype == BinarySubtype::Uuid => Some(hex::encode(&uuid.bytes)),
+        _ => None,
+    }
+}
+
 /// What mongodump writes: options, indexes without their namespace, the collection's UUID, name and type.
 fn metadata(listed: &Document, indexes: Vec<Document>) -> Document {
     let mut metadata = Document::new();
@@ -310,11 +320,8 @@ fn metadata(listed: &Document, indexes: Vec<Document>) -> Document {
         "indexes",
         indexes.into_iter().map(without_namespace).collect::<Vec<_>>(),
     );
-    if let Ok(info) = listed.get_document("info")
-        && let Some(Bson::Binary(uuid)) = info.get("uuid")
-        && uuid.subtype == BinarySubtype::Uuid
-    {
-        metadata.insert("uuid", hex::encode(&uuid.bytes));
+    if let Some(uuid) = uuid(listed) {
+        metadata.insert("uuid", uuid);
     }
     metadata.insert("collectionName", listed.get_str("name").unwrap_or_default());
     metadata.insert("type", listed.get_str("type").unwrap_or("collection"));
