@@ -74,7 +74,8 @@ impl Code {
                  namespace is meant to be empty, leave it out of the policy's `required` list by naming the others."
             }
             Code::Unread => {
-                "Part of a side was not read: a truncated or corrupt file, a slice that failed. What is in it is \
+                "Part of a side was not read, or is not any more what was read: a truncated or corrupt file, a slice that \
+                 failed, a table that was changed meanwhile. What is in it is \
                  unknown, and records there are neither equal nor missing. Look at file, offset and reason in the \
                  coverage section; write that export again or restore access, then run again."
             }
