@@ -74,15 +74,16 @@ impl Session {
         if told.leaving() {
             return Err(SessionError::Stopped);
         }
-        let cancelled = told.stopping();
         if let Some(error) = failed {
             return Err(error.into());
         }
-        if !cancelled {
-            self.look_again(&mut results)?;
-        }
-        results.extend(self.alone.iter().map(alone));
         written.map_err(SessionError::run("write", &path))?;
+        self.look_again(&mut results, told);
+        if told.leaving() {
+            return Err(SessionError::Stopped);
+        }
+        let cancelled = told.stopping();
+        results.extend(self.alone.iter().map(alone));
         let bytes: u64 = scanned
             .iter()
             .map(|s| &s.tally)

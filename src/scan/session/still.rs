@@ -1,28 +1,30 @@
 //! Whether live stores still are, at the end of a run, what was read of them: a collection that was dropped, or a table that
 //! was given another column, proves nothing any more.
 
-use super::{Session, SessionError};
+use super::Session;
 use crate::report::{CompareResult, Unread};
 use crate::scan::compare::Prepared;
 use crate::scan::metadata;
+use crate::scan::pass::Monitor;
 use crate::source::live::Listing;
 use crate::source::{Engine, Namespace, SourceError};
 use crate::{Pair, Side};
 
-/// What a side holds at the end; none of files, and of a store of which nothing was read to its end.
+/// What a side holds at the end; none of files, of a store of which nothing was read to its end, and of a run that is to end.
 type Now = Option<Result<Listing, SourceError>>;
 
 impl Session {
     /// Lists live stores once more. Where a namespace is another by now, it counts as not read; what stands beside its
     /// records is compared as it is by now.
-    ///
-    /// # Errors
-    /// A schema that cannot be read any more.
-    pub(super) fn look_again(&self, results: &mut [CompareResult]) -> Result<(), SessionError> {
+    pub(super) fn look_again(&self, results: &mut [CompareResult], monitor: &Monitor) {
         let now: Pair<Now> = Pair::from_fn(|side| {
             let live = self.sources[side].live()?;
             let read = |result: &CompareResult| result.coverage.unread.iter().all(|u| u.side != side);
-            results.iter().any(read).then(|| live.list_again())
+            let stop = || monitor.stopping();
+            if !results.iter().any(read) || stop() {
+                return None;
+            }
+            live.list_again(stop)
         });
         for (prepared, result) in self.prepared.iter().zip(results) {
             let sides = now.as_ref().into_sides().into_iter();
@@ -30,14 +32,35 @@ impl Session {
                 .filter_map(|(side, now)| changed(prepared, side, now.as_ref()?))
                 .collect();
             if changed.is_empty() {
-                result.metadata = metadata_now(prepared, &now, self)?;
+                self.compare_metadata(prepared, &now, result);
             } else {
                 result.coverage.unread.extend(changed);
                 result.coverage.leaves_compared = 0;
             }
         }
         self.note_new(&now);
-        Ok(())
+    }
+
+    /// Compares indexes, options and columns as they are at the end, where that is known.
+    fn compare_metadata(&self, prepared: &Prepared, now: &Pair<Now>, result: &mut CompareResult) {
+        let listed = now.as_ref().map(|now| now.as_ref()?.as_ref().ok());
+        if listed.stable.or(listed.candidate).is_none() {
+            return;
+        }
+        let namespaces: Pair<&Namespace> = Pair::from_fn(|side| {
+            let before = &prepared.lanes[side].namespace;
+            let now = listed[side].and_then(|now| now.namespace(&before.name));
+            now.unwrap_or(before)
+        });
+        let schemas = Pair::from_fn(|side| match listed[side] {
+            Some(now) => &now.schemas[..],
+            None => self.sources[side].schemas(),
+        });
+        // A schema file that is not there any more was, at the start.
+        if let Ok(found) = metadata::compare(&prepared.compare, schemas, namespaces, prepared.sides.as_ref())
+        {
+            result.metadata = found;
+        }
     }
 
     /// Says which namespaces came while the run went on, where all that there are were to be compared.
@@ -79,28 +102,10 @@ fn changed(prepared: &Prepared, side: Side, now: &Result<Listing, SourceError>) 
     let what = match now {
         None => "it was dropped",
         Some(now) if now.identity == before.identity => return None,
-        Some(_) if before.engine == Engine::Mongo => "it was dropped and made again",
+        Some(_) if before.engine == Engine::Mongo => {
+            "it became another collection (made again, or resharded)"
+        }
         Some(_) => "its columns were changed, or it was dropped and made again,",
     };
     unread(format!("{what} while the run went on; audit again"))
-}
-
-/// Indexes, options and columns as they are at the end.
-fn metadata_now(
-    prepared: &Prepared,
-    now: &Pair<Now>,
-    session: &Session,
-) -> Result<crate::report::Metadata, SessionError> {
-    let listed = now.as_ref().map(|now| now.as_ref()?.as_ref().ok());
-    let namespaces: Pair<&Namespace> = Pair::from_fn(|side| {
-        let before = &prepared.lanes[side].namespace;
-        let now = listed[side].and_then(|now| now.namespace(&before.name));
-        now.unwrap_or(before)
-    });
-    let schemas = Pair::from_fn(|side| match listed[side] {
-        Some(now) => &now.schemas[..],
-        None => session.sources[side].schemas(),
-    });
-    metadata::compare(&prepared.compare, schemas, namespaces, prepared.sides.as_ref())
-        .map_err(SessionError::Usage)
 }

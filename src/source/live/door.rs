@@ -188,12 +188,12 @@ impl LiveSource {
         &self.listing.namespaces
     }
 
-    /// What it holds by now.
+    /// What it holds by now; nothing if `stop` says before that the run is to end.
     ///
     /// # Errors
     /// A server that refuses to tell, or fails for good.
-    pub fn list_again(&self) -> Result<Listing, SourceError> {
-        runtime().block_on(async {
+    pub fn list_again(&self, stop: impl Fn() -> bool) -> Option<Result<Listing, SourceError>> {
+        let listed = async {
             match &*self.store {
                 Store::Mongo(store, _) => {
                     let catalog = store.catalog().await?;
@@ -204,6 +204,12 @@ impl LiveSource {
                     let not_understood = catalog.not_understood.iter().map(|(name, _)| name);
                     Ok(Listing::of_tables(&catalog.tables, not_understood))
                 }
+            }
+        };
+        runtime().block_on(async {
+            tokio::select! {
+                listed = listed => Some(listed),
+                () = stopped(stop) => None,
             }
         })
     }
@@ -341,11 +347,6 @@ impl LiveSource {
         ranges: Option<Vec<Range>>,
         stop: impl Fn() -> bool,
     ) -> Result<(), SourceError> {
-        let stopped = async {
-            while !stop() {
-                tokio::time::sleep(LOOK).await;
-            }
-        };
         runtime().block_on(async {
             tokio::select! {
                 biased;
@@ -356,7 +357,7 @@ impl LiveSource {
                     }
                     reading.map(|_| ())
                 }
-                () = stopped => Ok(()),
+                () = stopped(stop) => Ok(()),
             }
         })
     }
@@ -425,6 +426,13 @@ impl LiveSource {
         let mut snapshots = self.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
         snapshots.add(snapshot);
         Ok(page)
+    }
+}
+
+/// Waits until a run is to end.
+async fn stopped(stop: impl Fn() -> bool) {
+    while !stop() {
+        tokio::time::sleep(LOOK).await;
     }
 }
 
