@@ -223,22 +223,32 @@ fn write_hex(bytes: &[u8], out: &mut dyn Write) -> fmt::Result {
 
 /// ISO 8601 for the years 1 to 9999, nanoseconds since the epoch beyond them.
 fn write_timestamp(at: Timestamp, out: &mut dyn Write) -> fmt::Result {
-    match jiff::Timestamp::from_nanosecond(at.0) {
-        Ok(iso) if (1..=9999).contains(&iso.to_zoned_datetime(jiff::tz::TimeZone::UTC).year()) => {
-            write!(out, "{iso}")
+    let day = i64::try_from(at.0.div_euclid(DAY)).ok().and_then(day);
+    match day {
+        Some(day) => {
+            write!(out, "{day}T")?;
+            write_time(at.0.rem_euclid(DAY) as u64, out)?;
+            out.write_str("Z")
         }
-        _ => write!(out, "timestamp({}ns)", at.0),
+        None => write!(out, "timestamp({}ns)", at.0),
     }
+}
+
+/// Nanoseconds of a day.
+const DAY: i128 = 86_400_000_000_000;
+
+/// The day so many days after 1970-01-01, in the years 1 to 9999.
+fn day(days: i64) -> Option<jiff::civil::Date> {
+    let span = jiff::Span::new().try_days(days).ok()?;
+    let day = jiff::civil::date(1970, 1, 1).checked_add(span).ok()?;
+    (day.year() >= 1).then_some(day)
 }
 
 /// ISO 8601 for the years 1 to 9999, days since the epoch beyond them.
 fn write_date(days: i64, out: &mut dyn Write) -> fmt::Result {
-    let date = jiff::Span::new()
-        .try_days(days)
-        .and_then(|span| jiff::civil::date(1970, 1, 1).checked_add(span));
-    match date {
-        Ok(date) if date.year() >= 1 => write!(out, "{date}"),
-        _ => write!(out, "date({days}d)"),
+    match day(days) {
+        Some(day) => write!(out, "{day}"),
+        None => write!(out, "date({days}d)"),
     }
 }
 
@@ -300,10 +310,14 @@ mod tests {
             text(Value::Timestamp(Timestamp::from_millis(1_700_000_000_123))),
             "2023-11-14T22:13:20.123Z"
         );
-        assert_eq!(
-            text(Value::Timestamp(Timestamp::from_millis(i64::MIN))),
-            "timestamp(-9223372036854775808000000ns)"
-        );
+        for (millis, shown) in [
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+            (-62_135_596_800_000, "0001-01-01T00:00:00Z"),
+            (253_402_300_800_000, "timestamp(253402300800000000000ns)"),
+            (i64::MIN, "timestamp(-9223372036854775808000000ns)"),
+        ] {
+            assert_eq!(text(Value::Timestamp(Timestamp::from_millis(millis))), shown);
+        }
         assert_eq!(
             text(Value::Timestamp(Timestamp(-377_705_023_201_000_000_000))),
             "timestamp(-377705023201000000000ns)"

@@ -2,6 +2,7 @@
 
 use super::cursor::Cursor;
 use super::{Node, RawJson, number};
+use crate::canon::cell::time;
 use crate::canon::scalar::Scalar;
 use crate::model::{Problem, Timestamp};
 use base64::Engine;
@@ -256,13 +257,11 @@ fn date(value: RawJson<'_>) -> Result<Scalar<'static>, Problem> {
     let at = match value.bytes.first() {
         Some(b'"') => {
             let text = string(b"$date", value)?;
-            let text = std::str::from_utf8(&text).map_err(|_| wrong())?;
-            // The parser would take the 60th second for the 59th.
-            if text.get(17..19) == Some("60") {
+            // Of the 60th second nobody knows which other it is.
+            if text.get(17..19) == Some(b"60".as_slice()) {
                 return Err(bad(b"$date", "a date without a leap second"));
             }
-            let parsed: jiff::Timestamp = text.parse().map_err(|_| wrong())?;
-            Timestamp(parsed.as_nanosecond())
+            time::timestamp(&text, false).ok_or_else(wrong)?
         }
         Some(b'{') => {
             let long = only(value, b"$numberLong").ok_or_else(wrong)?;

@@ -135,6 +135,14 @@ fn wrappers_in_their_other_forms() {
         (r#"{"$date":"2024-02-29T07:00:00.123-0500"}"#, noon),
         (r#"{"$date":1709208000123}"#, noon),
         (
+            r#"{"$date":"9999-12-31T23:59:59.999Z"}"#,
+            r#"{"$date":{"$numberLong":"253402300799999"}}"#,
+        ),
+        (
+            r#"{"$date":"0001-01-01T00:00:00Z"}"#,
+            r#"{"$date":{"$numberLong":"-62135596800000"}}"#,
+        ),
+        (
             r#"{"$options":"i","$regex":"^a"}"#,
             r#"{"$regularExpression":{"options":"i","pattern":"^a"}}"#,
         ),

@@ -43,13 +43,15 @@ fn number(ty: &Type, value: Value) -> Result<Value, Problem> {
         _ => return Err(unconvertible(&value, &ty.to_string())),
     };
     let typed = |ty, repr| Number { ty, repr };
+    // So floating point numbers are written, which may be integers of any size: 1e+300.
+    let rounded = matches!(&value, Value::Text(text) if text.contains(['.', 'e', 'E']));
     let brought = match ty {
         Type::Int => integral(&n).map(|v| match v.to_i64() {
             Some(int) => Number::int(int, NumberType::Int64),
             None => Number::decimal(v, 0, NumberType::Varint),
         }),
-        Type::Double => nearest(&n, f64_of).map(|v| Number::double(v, NumberType::Double)),
-        Type::Float => nearest(&n, f32_of).map(|v| Number::double(v, NumberType::Float)),
+        Type::Double => nearest(&n, rounded, f64_of).map(|v| Number::double(v, NumberType::Double)),
+        Type::Float => nearest(&n, rounded, f32_of).map(|v| Number::double(v, NumberType::Float)),
         Type::Decimal => Some(match exact(&n) {
             Some(d) => typed(NumberType::Decimal, NumberRepr::Decimal(d)),
             None => n,
@@ -62,8 +64,8 @@ fn number(ty: &Type, value: Value) -> Result<Value, Problem> {
 }
 
 /// The floating point number nearest to `n`. Rounding a fraction is what binary floating point does to every decimal;
-/// an integer that would change, and a number out of range, are refused.
-fn nearest(n: &Number, round: impl Fn(&str) -> Option<f64>) -> Option<f64> {
+/// an integer that would change, unless it is `rounded`, and a number out of range, are refused.
+fn nearest(n: &Number, rounded: bool, round: impl Fn(&str) -> Option<f64>) -> Option<f64> {
     let text = match &n.repr {
         NumberRepr::Double(v) if !v.is_finite() => return Some(*v),
         NumberRepr::Double(v) => format!("{v:e}"),
@@ -74,6 +76,7 @@ fn nearest(n: &Number, round: impl Fn(&str) -> Option<f64>) -> Option<f64> {
     let vanished = value == 0.0 && exact(n)?.unscaled.sign() != num_bigint::Sign::NoSign;
     let changed = match &n.repr {
         NumberRepr::Double(_) => false,
+        _ if rounded => false,
         _ => integral(n).is_some_and(|wanted| binary(value) != Some(wanted)),
     };
     (!vanished && !changed).then_some(value)
@@ -284,6 +287,17 @@ mod tests {
             to_type(&ty, int(too_long)).unwrap_err();
             to_type(&ty, Value::Text(too_long.to_string())).unwrap_err();
         }
+        for text in ["1e+300", "1E300", "123456789012345680000.0", "-1e23"] {
+            let Value::Number(n) = to_type(&Type::Double, Value::Text(text.into())).unwrap() else {
+                panic!("{text}");
+            };
+            assert!(
+                matches!(n.repr, NumberRepr::Double(v) if v == text.parse::<f64>().unwrap()),
+                "{text}"
+            );
+        }
+        to_type(&Type::Double, Value::Text("1e400".into())).unwrap_err();
+        to_type(&Type::Float, Value::Text("1e300".into())).unwrap_err();
         assert_eq!(integral(&Number::double(1e23, NumberType::Double)), binary(1e23));
     }
 
