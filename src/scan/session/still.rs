@@ -9,8 +9,12 @@ use crate::scan::pass::Monitor;
 use crate::source::live::Listing;
 use crate::source::{Engine, Namespace, SourceError};
 use crate::{Pair, Side};
+use std::time::{Duration, Instant};
 
-/// What a side holds at the end; none of files, of a store of which nothing was read to its end, and of a run that is to end.
+/// How long to wait for a store of which nothing was read to its end: it could only tell why.
+const WHY: Duration = Duration::from_secs(5);
+
+/// What a side holds at the end; none of files, and of a store that was not waited for.
 type Now = Option<Result<Listing, SourceError>>;
 
 impl Session {
@@ -20,11 +24,12 @@ impl Session {
         let now: Pair<Now> = Pair::from_fn(|side| {
             let live = self.sources[side].live()?;
             let read = |result: &CompareResult| result.coverage.unread.iter().all(|u| u.side != side);
-            let stop = || monitor.stopping();
-            if !results.iter().any(read) || stop() {
-                return None;
-            }
-            live.list_again(stop)
+            let patience = match results.iter().any(read) {
+                true => Duration::MAX,
+                false => WHY,
+            };
+            let begun = Instant::now();
+            live.list_again(|| monitor.stopping() || begun.elapsed() > patience)
         });
         for (prepared, result) in self.prepared.iter().zip(results) {
             let sides = now.as_ref().into_sides().into_iter();
