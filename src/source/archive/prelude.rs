@@ -77,11 +77,17 @@ impl Archive {
                 ""
             };
             let name = format!("{database}.{prefix}{collection}");
+            let metadata = text(&found, "metadata").filter(|t| !t.is_empty());
+            if let Some(Err(error)) = metadata.map(serde_json::from_str::<serde::de::IgnoredAny>) {
+                return Err(corrupt(
+                    reader.place(),
+                    format!("metadata of {name} that are no JSON ({error})"),
+                    "its indexes and options, as mongodump writes them",
+                ));
+            }
             let described = Collection {
                 database: database.to_owned(),
-                metadata: text(&found, "metadata")
-                    .filter(|t| !t.is_empty())
-                    .map(str::to_owned),
+                metadata: metadata.map(str::to_owned),
                 view: kind == "view",
             };
             if collections.insert(name.clone(), described).is_some() {

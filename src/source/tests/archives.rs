@@ -74,12 +74,16 @@ fn header(name: &str, end: Option<u64>) -> Vec<u8> {
 }
 
 fn prelude(names: &[(&str, &str)]) -> Vec<u8> {
+    prelude_with(names, "")
+}
+
+fn prelude_with(names: &[(&str, &str)], metadata: &str) -> Vec<u8> {
     let mut bodies = Vec::new();
     for (name, kind) in names {
         bodies.push(wrap(&[
             text("db", "d"),
             text("collection", name),
-            text("metadata", ""),
+            text("metadata", metadata),
             text("type", kind),
         ]));
     }
@@ -231,6 +235,10 @@ fn broken_structure_is_told() {
         (
             replaced(0, prelude(&[("a", ""), ("a", ""), ("b", ""), ("e", "")])),
             "announced twice",
+        ),
+        (
+            replaced(0, prelude_with(&[("a", "")], "{\"indexes\":[u]}")),
+            "metadata of d.a that are no JSON",
         ),
     ];
     for (bytes, told) in cases {
