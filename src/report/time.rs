@@ -53,12 +53,12 @@ impl Expires {
     pub fn parse(text: &str) -> Result<Expires, String> {
         let at = match text.parse::<Timestamp>() {
             Ok(at) => Some(at),
-            Err(_) if text.len() == 10 => text
-                .parse::<Date>()
-                .ok()
-                .and_then(|day| day.checked_add(1.day()).ok())
-                .and_then(|next| next.to_zoned_datetime(TimeZone::UTC).ok())
-                .map(|midnight| midnight.timestamp()),
+            Err(_) if text.len() == 10 => text.parse::<Date>().ok().map(|day| {
+                let next = day.checked_add(1.day()).ok();
+                let midnight = next.and_then(|next| next.to_zoned_datetime(TimeZone::UTC).ok());
+                // The last days of 9999 end beyond the calendar.
+                midnight.map_or(Timestamp::MAX, |midnight| midnight.timestamp())
+            }),
             Err(_) => None,
         };
         match at {
@@ -114,6 +114,11 @@ mod tests {
         assert_eq!(
             Expires::parse("2026-12-31T18:00:00Z").unwrap().at().to_string(),
             "2026-12-31T18:00:00Z"
+        );
+        assert!(
+            !Expires::parse("9999-12-31")
+                .unwrap()
+                .passed("9999-01-01T00:00:00Z".parse().unwrap())
         );
         for bad in ["soon", "2026-13-01", "2026-12-31 noon", ""] {
             assert!(
