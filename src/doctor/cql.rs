@@ -194,7 +194,7 @@ mod tests {
         let ddl = "CREATE TABLE shop.t (id int PRIMARY KEY, v text);";
         LiveTable {
             table: table(ddl),
-            id: None,
+            made: String::new(),
             ddl: ddl.to_owned(),
             kind: TableKind::Table,
             made_for: None,

@@ -8,6 +8,7 @@ use crate::source::live::cql::{CqlOptions, Tls};
 use crate::source::live::mongo::MongoOptions;
 use crate::source::live::{Guard, Limits, LiveOptions, Protocol, Secret, Window};
 use crate::source::{self, Format, Namespace, OpenOptions, Opening, Source};
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -198,22 +199,29 @@ pub(super) fn table(
     namespace: &Namespace,
     config: &SideConfig,
 ) -> Result<(Option<Table>, Vec<String>), String> {
-    let text = |path: &Path| {
+    let read = |path: &Path| {
         std::fs::read_to_string(path).map_err(|e| format!("cannot read {}: {e}", path.display()))
     };
-    let schemas = match &config.schema {
-        Some(path) => vec![(path.clone(), text(path)?)],
-        None => schemas.iter().map(|s| (s.path.clone(), s.text.clone())).collect(),
+    let of_store = namespace.format == Format::Native;
+    let schemas: Vec<(&Path, Cow<'_, str>)> = match &config.schema {
+        // What a store says of its own table goes before any file, and that alone.
+        Some(path) if !of_store => vec![(path, read(path)?.into())],
+        _ => {
+            let own = |s: &&source::Schema| !of_store || s.table.as_ref() == Some(&namespace.name);
+            let own = schemas.iter().filter(own);
+            own.map(|s| (s.path.as_path(), s.text.as_str().into())).collect()
+        }
     };
     let (keyspace, name) = table_name(namespace);
     let mut looked_in = Vec::new();
+    let mut of_any_keyspace = None;
     for (path, text) in schemas {
         let schema = Schema::parse(&text).map_err(|e| format!("{}:{e}", path.display()))?;
         looked_in.push(path.display().to_string());
-        let found = schema.table(keyspace, name).or_else(|| schema.table(None, name));
-        if let Some(table) = found {
+        if let Some(table) = schema.table(keyspace, name) {
             return Ok((Some(table.clone()), looked_in));
         }
+        of_any_keyspace = of_any_keyspace.or_else(|| schema.table(None, name).cloned());
     }
-    Ok((None, looked_in))
+    Ok((of_any_keyspace.filter(|_| !of_store), looked_in))
 }

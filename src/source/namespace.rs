@@ -78,9 +78,11 @@ impl Part {
     }
 }
 
-/// A schema file found beside the data.
+/// A schema file found beside the data, or what a live store says of one of its tables.
 #[derive(Clone, Debug)]
 pub struct Schema {
+    /// `keyspace.table` of a live store; none of a file, which may hold many.
+    pub table: Option<String>,
     /// Where it lies.
     pub path: PathBuf,
     /// Its text.
@@ -98,6 +100,7 @@ impl Schema {
             return Ok(None);
         }
         let text = StoredFile::find(&path, None)?.read_text(16 << 20)?;
-        Ok(Some(Schema { path, text }))
+        let table = None;
+        Ok(Some(Schema { table, path, text }))
     }
 }

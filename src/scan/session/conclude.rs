@@ -34,6 +34,7 @@ impl Session {
         if told.leaving() {
             return Err(SessionError::Stopped);
         }
+        self.look_before(&mut scanned, told);
         let cancelled = told.stopping();
         // What was read is still reconciled after a stop: it is known, and it may be all there is.
         let quiet = Monitor::default();

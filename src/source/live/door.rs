@@ -42,8 +42,6 @@ pub struct LiveSource {
     listing: Listing,
     /// Among the namespaces, those of which it is not known what they are.
     not_understood: HashMap<String, SourceError>,
-    /// Databases that cannot be listed, or not whole, and why.
-    not_listed: Vec<(String, SourceError)>,
     readings: Arc<Readings>,
     /// What turned out on the way.
     noted: Mutex<BTreeSet<String>>,
@@ -116,13 +114,12 @@ impl LiveSource {
     /// Connects to the store at `location`, a connection string without secrets, and lists what it holds.
     pub fn open(location: &str, options: &LiveOptions) -> Result<LiveSource, SourceError> {
         let uri = options.uri.reveal();
-        let (mut not_understood, mut not_listed) = (HashMap::new(), Vec::new());
+        let mut not_understood = HashMap::new();
         let (store, listing) = match Protocol::of(uri) {
             Some(Protocol::Mongo) => runtime().block_on(async {
                 let store = MongoStore::connect(uri, &options.mongo).await?;
                 let catalog = store.catalog().await?;
-                not_listed = catalog.not_listed;
-                let listing = Listing::of_collections(&catalog.collections);
+                let listing = Listing::of_collections(&catalog.collections, catalog.not_listed);
                 Ok::<_, SourceError>((Store::Mongo(Box::new(store), catalog.collections), listing))
             })?,
             Some(Protocol::Cql) => runtime().block_on(async {
@@ -157,7 +154,6 @@ impl LiveSource {
             location: location.to_owned(),
             listing,
             not_understood,
-            not_listed,
             _watch: watch.transpose()?,
             store,
             governor,
@@ -188,16 +184,29 @@ impl LiveSource {
         &self.listing.namespaces
     }
 
-    /// What it holds by now; nothing if `stop` says before that the run is to end.
+    /// Whether it held a namespace when it was opened.
+    pub fn held(&self, name: &str) -> bool {
+        self.listing.namespace(name).is_some()
+    }
+
+    /// What it holds by now, of MongoDB in some databases only, if such are given; nothing if `stop` says before that the run
+    /// is to end.
     ///
     /// # Errors
     /// A server that refuses to tell, or fails for good.
-    pub fn list_again(&self, stop: impl Fn() -> bool) -> Option<Result<Listing, SourceError>> {
+    pub fn list_again(
+        &self,
+        databases: Option<Vec<String>>,
+        stop: impl Fn() -> bool,
+    ) -> Option<Result<Listing, SourceError>> {
         let listed = async {
             match &*self.store {
                 Store::Mongo(store, _) => {
-                    let catalog = store.catalog().await?;
-                    Ok(Listing::of_collections(&catalog.collections))
+                    let catalog = match databases {
+                        Some(databases) => store.catalog_of(databases).await?,
+                        None => store.catalog().await?,
+                    };
+                    Ok(Listing::of_collections(&catalog.collections, catalog.not_listed))
                 }
                 Store::Cql(store, _) => {
                     let catalog = store.catalog().await?;
@@ -222,11 +231,7 @@ impl LiveSource {
         let (own, aside) = (&self.listing.namespaces, &self.listing.aside);
         let found = find(&self.location, own, name);
         let found = found.or_else(|error| find(&self.location, aside, name).map_err(|_| error));
-        let found = found.map_err(|error| {
-            let database = name.split_once('.').map_or(name, |(database, _)| database);
-            let not_listed = self.not_listed.iter().find(|(of, _)| of == database);
-            not_listed.map_or(error, |(_, why)| why.clone())
-        })?;
+        let found = found.map_err(|error| self.listing.unseen(name).map_or(error, SourceError::clone))?;
         match self.not_understood.get(&found.name) {
             Some(problem) => Err(problem.clone()),
             None => Ok(found),
@@ -265,15 +270,21 @@ impl LiveSource {
             let (name, why) = (&aside.name, self.store.why_aside(&aside.name));
             format!("`{name}` left aside: {why}, and no compare names it")
         });
-        let not_listed = self.not_listed.iter();
+        let not_listed = self.listing.not_listed.iter();
         let not_listed =
             not_listed.map(|(database, why)| format!("not all collections of `{database}` are seen: {why}"));
-        aside.chain(not_listed).chain(degraded).collect()
+        let read = |name: &str| readings.contains_key(name);
+        let unknown = self.store.without_identity().filter(|name| read(name));
+        let unknown = unknown.map(|name| {
+            format!("`{name}`: its UUID is not told, so that it is not seen if it is dropped and made again meanwhile")
+        });
+        aside.chain(not_listed).chain(unknown).chain(degraded).collect()
     }
 
     /// Databases that cannot be listed, or not whole, and why.
     pub fn not_listed(&self) -> impl Iterator<Item = (&str, &SourceError)> {
-        self.not_listed
+        self.listing
+            .not_listed
             .iter()
             .map(|(database, why)| (database.as_str(), why))
     }

@@ -1,10 +1,11 @@
 //! What is another thing at the end of an audit than it was at its start: dropped, made again, given another column.
 
 use super::shop::{fill, run_all};
-use super::{Ran, command, started};
+use super::{Ran, audit, command, started};
 use crate::support::{self, Database, Keyspace, block_on};
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Child;
 use std::time::Duration;
@@ -97,6 +98,21 @@ fn collections_that_are_dropped_while_they_are_read_are_no_evidence() {
         assert!(unread.iter().any(says), "{side}: {unread:?}");
     }
     assert!(ran.said.contains("dropped"), "{}", ran.said);
+}
+
+#[test]
+fn nothing_is_missing_from_a_collection_that_was_dropped_while_it_was_read() {
+    let Some(pair) = collections() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let child = reading(dir.path(), &of_collections(&pair));
+    block_on(async {
+        let open = pair.1.open().await;
+        open.collection::<Document>("orders").drop().await.unwrap();
+        fill(&open, "orders", &orders()[..1000]).await;
+    });
+    let ran = ended(child, dir);
+    assert_eq!(ran.verdict(), "HOLD", "{}", ran.said);
+    assert_eq!(ran.found("confirmed"), BTreeSet::new(), "{}", ran.said);
 }
 
 #[test]
@@ -226,4 +242,35 @@ fn what_was_read_of_a_collection_that_was_made_again_is_read_anew() {
         ran.said
     );
     assert_eq!(ran.report()["run"]["resumed"], 0, "{}", ran.said);
+}
+
+#[test]
+fn tables_of_one_name_in_two_keyspaces_are_told_apart() {
+    let Some(cql) = support::cql() else { return };
+    let keyspaces = [cql.keyspace("twin"), cql.keyspace("twin"), cql.keyspace("twin")];
+    let [other, stable, candidate] = keyspaces.each_ref().map(Keyspace::name);
+    block_on(async {
+        let session = cql.session().await.unwrap();
+        for (keyspace, columns) in [(other, ["x", "y"]), (stable, ["v", "w"]), (candidate, ["u", "v"])] {
+            let table = format!("{keyspace}.t");
+            let [one, two] = columns;
+            let create = format!("CREATE TABLE {table} (id int PRIMARY KEY, {one} int, {two} int)");
+            session.query_unpaged(create, ()).await.unwrap();
+            let insert = format!("INSERT INTO {table} (id, {one}, {two}) VALUES (1, 2, 3)");
+            session.query_unpaged(insert, ()).await.unwrap();
+        }
+    });
+    let address = &cql.address;
+    let config = format!(
+        "[stable]\nlocation = \"cql://{address}\"\n[candidate]\nlocation = \"cql://{address}\"\n[settle]\ndelay_seconds = 0.1\n\
+         [[compare]]\nname = \"t\"\nstable = \"{stable}.t\"\ncandidate = \"{candidate}.t\"\n",
+    );
+    let ran = audit(&config, &[]);
+    assert_eq!(ran.verdict(), "NO_GO", "{}", ran.said);
+    assert_eq!(
+        ran.found("confirmed"),
+        [r#"t changed 1 ["u", "v", "w"]"#.to_owned()].into(),
+        "{}",
+        ran.said
+    );
 }

@@ -120,6 +120,7 @@ fn numbers_that_are_nearly_the_same_are_all_found() {
                 Bson::Double((huge + 2) as f64),
                 Bson::Int32(1),
                 Bson::Double(1.5),
+                Bson::Double(0.1),
             ];
             let documents = ids.map(|id| doc! { "_id": id }).into();
             let inserted = insert_all(&open, "things", documents).await;
@@ -140,6 +141,7 @@ fn numbers_that_are_nearly_the_same_are_all_found() {
                 int(huge + 2),
                 int(1),
                 double(1.5),
+                double(0.1),
             ];
             let points = store.points(&namespace, &keys, &probe, &governor).await.unwrap();
             let mut found = in_any_order(records(&points.page));

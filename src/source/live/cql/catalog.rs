@@ -6,7 +6,7 @@ use super::made::made_for;
 use super::system::literal;
 use crate::model::{CqlType, Schema, Table};
 use crate::source::{Failure, SourceError};
-use futures_util::future::{join, try_join5};
+use futures_util::future::{join, try_join, try_join5};
 use scylla::value::CqlValue;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,8 +32,9 @@ pub struct LiveTable {
     pub made_for: Option<String>,
     /// About how many bytes of one replica it takes; unknown until the server has counted, minutes after it was written.
     pub estimated_bytes: Option<u64>,
-    /// The id that the server gave it when it was made; none of a view.
-    pub id: Option<String>,
+    /// What tells it from another of its name and columns: the id that the server gave it when it was made, of a view also
+    /// what it is of, and the columns that were dropped from it, with the times of that.
+    pub made: String,
 }
 
 /// What there is to read.
@@ -85,8 +86,17 @@ struct Options {
     times: Option<(i32, i32)>,
     /// See [`ddl::is_static_compact`].
     static_compact: bool,
-    /// See [`LiveTable::id`].
+    /// See [`LiveTable::made`].
     id: Option<String>,
+}
+
+/// A materialised view.
+#[derive(Clone, Debug)]
+struct View {
+    /// The table that it is of.
+    base: String,
+    /// See [`LiveTable::made`].
+    made: String,
 }
 
 type Named<T> = BTreeMap<(String, String), T>;
@@ -121,12 +131,12 @@ impl CqlStore {
 
     /// The tables and views of some keyspaces; nothing is known of their sizes.
     async fn listed_tables(&self, keyspaces: &[String]) -> Result<Catalog, SourceError> {
-        let (types, views, mut columns_of, options, indexes) = try_join5(
+        let (types, views, mut columns_of, options, (indexes, dropped)) = try_join5(
             self.types(),
             self.views(),
             self.columns(),
             self.options(),
-            self.indexes(),
+            try_join(self.indexes(), self.dropped_columns()),
         )
         .await?;
         columns_of.retain(|(keyspace, _), _| keyspaces.contains(keyspace));
@@ -135,7 +145,8 @@ impl CqlStore {
         for (key, columns) in &columns_of {
             let (keyspace, name) = key;
             let beside = |name: &str| (keyspace.clone(), name.to_owned());
-            let base = views.get(key);
+            let view = views.get(key);
+            let base = view.map(|view| &view.base);
             let types = types.get(keyspace).map_or("", String::as_str);
             let options = options.get(key).cloned().unwrap_or_default();
             let more = ddl::More {
@@ -160,7 +171,12 @@ impl CqlStore {
                         })
                         .flatten(),
                     estimated_bytes: None,
-                    id: options.id,
+                    made: format!(
+                        "{:?} {:?} {:?}",
+                        options.id,
+                        view.map(|view| &view.made),
+                        dropped.get(key)
+                    ),
                 }),
             }
         }
@@ -265,15 +281,30 @@ impl CqlStore {
         Ok(indexes)
     }
 
-    /// Views, and the tables that they are of.
-    async fn views(&self) -> Result<Named<String>, SourceError> {
-        type Row = (String, String, String);
-        let text = "SELECT keyspace_name, view_name, base_table_name FROM system_schema.views";
-        let rows = self.system::<Row>(text).await?;
-        Ok(rows
-            .into_iter()
-            .map(|(keyspace, view, base)| ((keyspace, view), base))
-            .collect())
+    /// Views.
+    async fn views(&self) -> Result<Named<View>, SourceError> {
+        type Row = (String, String, String, Option<CqlValue>, Option<String>);
+        let text =
+            "SELECT keyspace_name, view_name, base_table_name, id, where_clause FROM system_schema.views";
+        let rows = self.system::<Row>(text).await?.into_iter();
+        let view = |(keyspace, view, base, id, wherein): Row| {
+            let made = format!("{id:?} {wherein:?}");
+            ((keyspace, view), View { base, made })
+        };
+        Ok(rows.map(view).collect())
+    }
+
+    /// Columns that tables had once, and when they were dropped: one that was made again has lost its values.
+    async fn dropped_columns(&self) -> Result<Named<Vec<String>>, SourceError> {
+        type Row = (String, String, String, Option<CqlValue>);
+        let text =
+            "SELECT keyspace_name, table_name, column_name, dropped_time FROM system_schema.dropped_columns";
+        let mut dropped: Named<Vec<String>> = BTreeMap::new();
+        for (keyspace, table, column, at) in self.system::<Row>(text).await? {
+            let of_table = dropped.entry((keyspace, table)).or_default();
+            of_table.push(format!("{column} {at:?}"));
+        }
+        Ok(dropped)
     }
 
     /// Bytes of one replica of each table: every node knows of the ranges that it is the first to own. Nodes that are not

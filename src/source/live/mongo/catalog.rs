@@ -63,6 +63,8 @@ pub struct LiveCollection {
     pub collation: Option<String>,
     /// Its UUID in hex; none if the server does not say, or the user may not see it.
     pub uuid: Option<String>,
+    /// Of a view, the full name of what it is over, and its options.
+    pub over: Option<(String, String)>,
 }
 
 /// What there is to read.
@@ -92,6 +94,14 @@ impl MongoStore {
             Some(database) => vec![database.clone()],
             None => self.databases().await?,
         };
+        self.catalog_of(databases).await
+    }
+
+    /// The collections of some databases.
+    ///
+    /// # Errors
+    /// See [`MongoStore::catalog`].
+    pub async fn catalog_of(&self, databases: Vec<String>) -> Result<MongoCatalog, SourceError> {
         let mut catalog = MongoCatalog::default();
         for database in databases {
             let listed = match self.list(&database, doc! {}).await {
@@ -210,6 +220,7 @@ impl MongoStore {
         let metadata = indexes.map(|indexes| literal::document_text(&metadata(listed, indexes)));
         Ok(LiveCollection {
             uuid: uuid(listed),
+            over: over(database, listed),
             metadata: metadata.transpose().map_err(|problem| {
                 self.report.refused(
                     format!("read options and indexes of `{namespace}`"),
@@ -295,6 +306,12 @@ fn collation(listed: &Document, indexes: Option<&[Document]>) -> Option<String> 
     };
     let locale = beside.get_document("collation").ok()?.get_str("locale").ok()?;
     (locale != "simple").then(|| locale.to_owned())
+}
+
+fn over(database: &str, listed: &Document) -> Option<(String, String)> {
+    let options = listed.get_document("options").ok()?;
+    let base = options.get_str("viewOn").ok()?;
+    Some((format!("{database}.{base}"), options.to_string()))
 }
 
 fn uuid(listed: &Document) -> Option<String> {

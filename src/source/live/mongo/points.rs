@@ -18,11 +18,10 @@ use mongodb::bson::{Binary, Bson, Document, RawDocumentBuf, doc};
 use mongodb::options::{ReadPreference, SelectionCriteria};
 use mongodb::raw_batch_cursor::RawBatch;
 use mongodb::{ClientSession, Collection};
+use rustc_hash::FxHashMap;
 
 /// Keys in one query.
 const KEYS: usize = 100;
-/// Below it, every integer is a double of its own.
-const EXACT: f64 = (1_u64 << 53) as f64;
 /// The most forms of one key that are asked for: all orders of the fields of a document of five.
 const FORMS: usize = 120;
 
@@ -49,10 +48,10 @@ impl MongoStore {
         governor: &Governor,
     ) -> Result<MongoPoints, SourceError> {
         let action = format!("read single records of `{collection}`");
-        let (together, apart): (Vec<&Vec<KeyPart>>, Vec<_>) = keys.iter().partition(|key| is_plain(key));
-        let queries = together
-            .chunks(KEYS)
-            .chain(apart.chunks(1))
+        let rounds = rounds(keys);
+        let queries = rounds
+            .iter()
+            .flat_map(|keys| keys.chunks(KEYS))
             .map(|keys| query(keys, self.options.legacy_uuids, probe.type_codes.as_slice()));
         let queries = queries.collect::<Result<Vec<_>, _>>().map_err(|problem| {
             let advice = "let the mapping bring the key to a type that the store holds";
@@ -159,23 +158,44 @@ impl Asking<'_> {
     }
 }
 
-/// Whether a key may be asked for in one query with others. There are servers that take numbers of different types for the
-/// same within a query although they keep them apart, and then bring the records of one only; integers are told apart.
-fn is_plain(key: &[KeyPart]) -> bool {
-    key.iter().all(|part| is_plain_value(&part.value))
+/// The keys so divided that none is nearly another one beside it. There are servers that take numbers of different types for the
+/// same within a query although they keep them apart, and then bring the records of one only.
+fn rounds(keys: &[Vec<KeyPart>]) -> Vec<Vec<&Vec<KeyPart>>> {
+    let mut met: FxHashMap<String, usize> = FxHashMap::default();
+    let mut rounds: Vec<Vec<&Vec<KeyPart>>> = Vec::new();
+    for key in keys {
+        let mut near = String::new();
+        key.iter().for_each(|part| blur(&part.value, &mut near));
+        let round = met.entry(near).or_default();
+        if *round == rounds.len() {
+            rounds.push(Vec::new());
+        }
+        rounds[*round].push(key);
+        *round += 1;
+    }
+    rounds
 }
 
-fn is_plain_value(value: &Value) -> bool {
+/// Writes a value so that those of which servers have taken one for the other are the same: numbers as what is left of
+/// them in 64 bits without a fraction.
+fn blur(value: &Value, out: &mut String) {
     match value {
-        Value::Number(number) => match &number.repr {
-            NumberRepr::Int(_) => true,
-            NumberRepr::Double(double) => double.fract() == 0.0 && double.abs() < EXACT,
-            NumberRepr::Decimal(_) => false,
-        },
-        Value::Document(fields) => fields.iter().all(|(_, value)| is_plain_value(value)),
-        Value::List(items) => items.iter().all(is_plain_value),
-        _ => true,
+        Value::Number(number) => {
+            let near = match &number.repr {
+                NumberRepr::Int(int) => *int,
+                NumberRepr::Double(double) => *double as i64,
+                NumberRepr::Decimal(decimal) => decimal.to_string().parse::<f64>().unwrap_or_default() as i64,
+            };
+            out.push_str(&near.to_string());
+        }
+        Value::Document(fields) => fields.iter().for_each(|(name, value)| {
+            out.push_str(name);
+            blur(value, out);
+        }),
+        Value::List(items) => items.iter().for_each(|item| blur(item, out)),
+        value => out.push_str(&format!("{value:?}")),
     }
+    out.push(',');
 }
 
 /// The query for some keys: one `$in` for keys of one part, else a conjunction for each.
@@ -379,6 +399,35 @@ mod tests {
             };
             assert!(found.contains(&Bson::Binary(old)));
         }
+    }
+
+    #[test]
+    fn keys_that_are_nearly_the_same_are_asked_for_one_after_the_other() {
+        let key = |n: Number| {
+            vec![KeyPart {
+                path: "_id".to_owned(),
+                value: Value::Number(n),
+            }]
+        };
+        let (int, double) = (
+            |n| key(Number::int(n, NumberType::Int64)),
+            |n| key(Number::double(n, NumberType::Double)),
+        );
+        let tenth = key(Number::decimal(1.into(), -1, NumberType::Decimal));
+        let keys = [
+            int(i64::MAX),
+            double(1e19),
+            int(1),
+            double(1.5),
+            int(2),
+            double(0.1),
+            tenth,
+        ];
+        let counts: Vec<usize> = rounds(&keys).iter().map(Vec::len).collect();
+        assert_eq!(counts, [4, 3]);
+        let many: Vec<_> = (0..1000).map(int).collect();
+        assert_eq!(rounds(&many).len(), 1);
+        assert!(rounds(&[]).is_empty());
     }
 
     #[test]
