@@ -206,6 +206,18 @@ fn list(command: &Document, content: &Content, database: &str) -> Document {
             };
             if !collection.derived() {
                 listed.insert("idIndex", collection.indexes().remove(0));
+                let mut uuid = [0; 16];
+                (uuid.iter_mut().zip(namespace.bytes())).for_each(|(to, from)| *to = from);
+                uuid[15] = collection.made() as u8;
+                if let Ok(info) = listed.get_document_mut("info") {
+                    info.insert(
+                        "uuid",
+                        Binary {
+                            subtype: BinarySubtype::Uuid,
+                            bytes: uuid.into(),
+                        },
+                    );
+                }
             }
             listed
         });

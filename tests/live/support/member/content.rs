@@ -153,6 +153,11 @@ impl Content {
 }
 
 impl Collection {
+    /// The time at which it was made.
+    pub(super) fn made(&self) -> u32 {
+        self.states[0].0
+    }
+
     pub(super) fn kind(&self) -> &'static str {
         self.shape.kind.unwrap_or("collection")
     }
