@@ -264,7 +264,8 @@ pub(super) struct Report {
 pub(super) struct Explain {
     /// The run directory, or a reason code of a verdict.
     pub subject: String,
-    /// The divergence: its id, or its key (parts joined by commas).
+    /// The divergence: its id, or its key (parts joined by commas), as it is or as reports write it.
+    #[arg(allow_negative_numbers = true)]
     pub record: Option<String>,
     /// The configuration of the run: both stores are read once more, to see whether it is still so.
     #[arg(short, long)]

@@ -262,6 +262,7 @@ fn begin(
     base: &Path,
 ) -> Result<(Session, Place), Failure> {
     let mut held = explicit.map(take).transpose()?;
+    explicit.map_or(Ok(()), seal::refuse_foreign)?;
     // What comes through a pipe comes once: there is no second look at it, and no run to take up.
     let streams = config.sides.as_ref().map(|s| is_stream(&s.location));
     let candidates: Vec<PathBuf> = match explicit {

@@ -4,6 +4,7 @@ use super::args::Explain;
 use super::{Failure, output};
 use crate::Side;
 use crate::config::Config;
+use crate::model::Value;
 use crate::plan::{Plan, PlannedCompare};
 use crate::report::{Class, Divergence, Listed, Shown, sanitise};
 use crate::scan::{Choices, Now, Session, with_ranges};
@@ -33,6 +34,9 @@ pub(super) fn explain(args: Explain) -> Result<Exit, Failure> {
     };
     let broken = |e: std::io::Error| Failure::new(Exit::Usage, format!("{}: {e}", run.display()));
     let report = output::load(run)?;
+    // As a report writes a key with quotes, backslashes or control characters in it.
+    let written = Shown::new(&Value::Text(record.to_owned())).text;
+    let written = written.trim_matches('"');
     let mut text = String::new();
     let mut met = Vec::new();
     for listed in output::divergences(run).map_err(broken)? {
@@ -44,7 +48,7 @@ pub(super) fn explain(args: Explain) -> Result<Exit, Failure> {
             .map(|k| k.text.as_str())
             .collect::<Vec<_>>()
             .join(",");
-        if d.id == record || key == record {
+        if d.id == record || key == record || key == written {
             show(&mut text, &listed.compare, d);
             met.push(listed);
         }

@@ -129,6 +129,9 @@ fn unwritable(file: &Path, error: &io::Error) -> Failure {
     )
 }
 
+/// The most columns that a line of text is given.
+const WIDEST: usize = 1000;
+
 /// A place to write `file` to.
 fn target(file: &Path, kept: &Kept) -> Result<Target, Failure> {
     kept.refuse(file)?;
@@ -140,7 +143,11 @@ fn target(file: &Path, kept: &Kept) -> Result<Target, Failure> {
             .map(|device| Target::Device(path, device)),
         // Links are followed, so that what they lead to is written, not they.
         _ => {
-            let path = file.canonicalize().unwrap_or(path);
+            let dir = file.parent().filter(|d| !d.as_os_str().is_empty());
+            let dir = dir.unwrap_or(Path::new(".")).canonicalize();
+            // One that is not there yet is known by its directory.
+            let new = dir.ok().zip(file.file_name()).map(|(dir, name)| dir.join(name));
+            let path = file.canonicalize().ok().or(new).unwrap_or(path);
             let dir = path
                 .parent()
                 .filter(|d| !d.as_os_str().is_empty())
@@ -170,8 +177,8 @@ fn open_one(text: &str, outputs: &Outputs, kept: &Kept) -> Result<Sink, Failure>
     };
     let width = std::env::var("COLUMNS")
         .ok()
-        .and_then(|c| c.parse().ok())
-        .unwrap_or(100);
+        .and_then(|c| c.parse::<usize>().ok())
+        .map_or(100, |columns| columns.min(WIDEST));
     let render: Box<dyn Render> = match format {
         "text" => Box::new(Text {
             colour,

@@ -3,6 +3,7 @@
 //! A seal is no signature: whoever can write the run can write its seal. It keeps accidents from being rendered as results.
 
 use super::Failure;
+use crate::plan::Plan;
 use crate::report::Outcome;
 use crate::store::write_atomic;
 use crate::verdict::Exit;
@@ -32,6 +33,22 @@ pub(super) fn is_finished(run: &Path) -> bool {
         report.is_ok_and(|report| report.run.outcome == Outcome::Cancelled)
     };
     run.join(SEAL).exists() && std::fs::read(run.join("report.json")).is_ok_and(|report| !cancelled(report))
+}
+
+/// Refuses a directory whose files are somebody else's, and would be overwritten.
+pub(super) fn refuse_foreign(run: &Path) -> Result<(), Failure> {
+    let plan = std::fs::read(run.join("plan.json")).ok();
+    let foreign = match &plan {
+        Some(plan) => serde_json::from_slice::<Plan>(plan)
+            .is_err()
+            .then_some("plan.json"),
+        None => FILES.into_iter().find(|file| run.join(file).exists()),
+    };
+    foreign.map_or(Ok(()), |file| {
+        let shown = run.join(file);
+        let message = format!("{} is not of a run; choose another --run-dir", shown.display());
+        Err(Failure::new(Exit::Usage, message))
+    })
 }
 
 /// How a report says that its run ended; the rest is passed over.

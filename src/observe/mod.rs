@@ -1,5 +1,6 @@
 //! Tracing to standard error.
 
+use std::io::IsTerminal;
 use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -23,6 +24,7 @@ pub fn start(verbose: u8) {
     // A second start (in tests) changes nothing.
     let layer = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none())
         .with_target(false);
     let _ = tracing_subscriber::registry().with(layer).with(filter).try_init();
     if let Some(problem) = problem {

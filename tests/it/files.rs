@@ -243,7 +243,10 @@ fn streams_are_read_once() {
     }
     // An unfinished run lies there; what comes through the pipe is audited all the same, and once.
     let (config, run) = (config("-"), dir.path().join("run"));
-    put(run.join("plan.json"), "{}");
+    let files = "[stable]\nlocation = \"a.bson\"\n[candidate]\nlocation = \"a.bson\"\n";
+    let files = put(dir.path().join("files.toml"), files).display().to_string();
+    let plan = put(run.join("plan.json"), "").display().to_string();
+    assay(["plan", "-c", &files, "-o", &plan]).expect(0);
     let mut audit = command();
     audit.args(["audit", "-c", &config, "--run-dir"]).arg(&run);
     let mut child = audit

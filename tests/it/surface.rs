@@ -307,3 +307,35 @@ fn run_directories_are_not_overwritten() {
         .says(&["a-file"]);
     assay(["report", &dir.path().display().to_string()]).expect(64);
 }
+
+#[test]
+fn what_is_somebody_else_s_is_not_written_over_and_no_output_over_another() {
+    let dir = temp();
+    let at = |name: &str| dir.path().join(name).display().to_string();
+    put(dir.path().join("s.csv"), "id,v\n-5,a\n\"C:\\dir\",a\n");
+    put(dir.path().join("c.csv"), "id,v\n-5,b\n\"C:\\dir\",b\n");
+    let diff = |more: &[&str]| {
+        let sides = ["diff", "--key", "id", &at("s.csv"), &at("c.csv")].map(str::to_owned);
+        assay(sides.into_iter().chain(more.iter().map(|m| (*m).to_owned())))
+    };
+    for file in ["plan.json", "report.json"] {
+        put(dir.path().join(file).join(file), "{\"mine\":1}");
+        diff(&["--run-dir", &at(file)])
+            .expect(64)
+            .says(&["is not of a run"]);
+    }
+    let (json, csv) = (
+        format!("json={}", at("new")),
+        format!("csv={}/./new", dir.path().display()),
+    );
+    diff(&["--run-dir", &at("a"), "-o", &json, "-o", &csv]).expect(64);
+    diff(&["--run-dir", &at("b")]).expect(10);
+    for key in ["-5", r"C:\dir", r"C:\\dir"] {
+        assay(["explain", &at("b"), key]).expect(0);
+    }
+    let wide = command()
+        .args(["report", &at("b")])
+        .env("COLUMNS", "99999999999")
+        .output();
+    ended(wide.unwrap()).expect(10);
+}
