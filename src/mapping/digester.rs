@@ -4,7 +4,7 @@ use super::capture::Captured;
 use super::projection::Projection;
 use super::shape::Shape;
 use crate::canon::{Encoder, Flat};
-use crate::digest::{KeyHash, RecordHash};
+use crate::digest::{KeyHash, RecordHash, count_under};
 use crate::model::Problem;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::BTreeMap;
@@ -63,7 +63,9 @@ pub struct Digester {
     pub(super) captured: Vec<Captured>,
     /// The path seeds, in order, of the fields that are kept for drill-down; without them all are.
     shown: Option<Vec<u64>>,
-    pub(super) reported: BTreeMap<String, u64>,
+    /// What is only reported of the record at hand, and of those before it how often.
+    pub(super) reported_now: Vec<String>,
+    reported: BTreeMap<String, u64>,
 }
 
 /// Canonical bytes that no value has: they mark a field that could not be read, so that a record with a problem never
@@ -100,6 +102,7 @@ impl Digester {
             shape: Shape::default(),
             captured: Vec::new(),
             shown: None,
+            reported_now: Vec::new(),
             reported: BTreeMap::new(),
         }
     }
@@ -204,6 +207,7 @@ impl Digester {
         self.null_in_key = false;
         self.fields.clear();
         self.captured.clear();
+        self.reported_now.clear();
         // Between elements of one array those of their parent's fields are not met again.
         if element == 0 && self.names.len() > MAX_NAMES {
             self.forget();
@@ -277,6 +281,9 @@ impl Digester {
     /// Ends a record: `walked` says whether it could be walked to its end.
     #[inline]
     pub(super) fn finish(&mut self, p: &Projection, walked: Result<(), Problem>) {
+        for name in self.reported_now.drain(..) {
+            *count_under(&mut self.reported, &name, |a, b| *a += b) += 1;
+        }
         let broken = walked.is_err();
         if let Err(problem) = walked {
             self.fail(p, None, "", problem);

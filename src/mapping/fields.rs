@@ -6,7 +6,6 @@ use super::projection::Projection;
 use super::rule::{Expect, Rule, Unmapped};
 use super::shape::{Entry, Target};
 use crate::canon::{Absent, NULL, Numbers, Raw, decode, is_empty_collection, without_types};
-use crate::digest::count_under;
 use crate::model::{Problem, Value};
 
 /// What is known of a field beside its bytes, for those who look at the record in full.
@@ -279,8 +278,7 @@ impl Digester {
             return self.twice(p, None, &name, &name);
         }
         if reported {
-            let name = String::from_utf8_lossy(path);
-            *count_under(&mut self.reported, &name, |a, b| *a += b) += 1;
+            self.reported_now.push(String::from_utf8_lossy(path).into_owned());
             return;
         }
         // A name that stood at this place in the record before was looked at then, and is not needed again.

@@ -175,6 +175,20 @@ fn prefix_rules_are_compared_when_other_fields_are_only_reported() {
 }
 
 #[test]
+fn what_is_only_reported_counts_once_a_record_in_whatever_order() {
+    let p = projection(Unmapped::Report, Numbers::Value, Absent::Distinct);
+    let mut digester = Digester::new(&p, Depth::Digest);
+    for order in [[0, 4, 8], [0, 8, 4], [8, 4, 0], [4, 0, 8], [0, 4, 8]] {
+        digest(&p, &mut digester, &document(&order.map(|field| (field, 1))));
+    }
+    let reported = digester.take_reported();
+    assert!(
+        !reported.is_empty() && reported.values().all(|n| *n == 5),
+        "{reported:?}"
+    );
+}
+
+#[test]
 fn names_are_known_however_many_there_are() {
     let p = projection(Unmapped::Compare, Numbers::Value, Absent::Null);
     let mut digester = Digester::new(&p, Depth::Digest);
