@@ -149,10 +149,35 @@ impl RawCell<'_> {
         if self.text.len() < 16 || self.text.iter().all(|b| b.is_ascii_digit() || *b == b'-') {
             return false;
         }
-        let Ok(ms) = i64::try_from(at.0.div_euclid(1_000_000)) else {
-            return false;
-        };
-        ms.unsigned_abs() >= 1000 << 33 && (exported_millis(ms) != ms || exported_millis(ms + 1) == ms)
+        is_far(at)
+    }
+
+    /// The same of the times inside this cell.
+    pub(super) fn holds_far_timestamp(&self) -> bool {
+        !self.is_null() && self.to_value().is_ok_and(|value| holds_far(&value))
+    }
+}
+
+/// Whether the text of a time stands for more than one time, or for another one.
+fn is_far(at: Timestamp) -> bool {
+    let Ok(ms) = i64::try_from(at.0.div_euclid(1_000_000)) else {
+        return false;
+    };
+    ms.unsigned_abs() >= 1000 << 33 && (exported_millis(ms) != ms || exported_millis(ms + 1) == ms)
+}
+
+fn holds_far(value: &Value) -> bool {
+    match value {
+        Value::Timestamp(at) => {
+            let text = |ms: i128| i64::try_from(ms).is_ok_and(|ms| TEXT_YEARS.contains(&ms));
+            text(at.0.div_euclid(1_000_000)) && is_far(*at)
+        }
+        Value::List(items) | Value::Set(items) => items.iter().any(holds_far),
+        Value::Map(pairs) => pairs
+            .iter()
+            .any(|(key, value)| holds_far(key) || holds_far(value)),
+        Value::Document(fields) => fields.iter().any(|(_, value)| holds_far(value)),
+        _ => false,
     }
 }
 

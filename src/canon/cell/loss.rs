@@ -60,6 +60,8 @@ struct Seen {
 pub struct LossScan {
     names: Vec<String>,
     watch: Vec<Watch>,
+    /// Whether there are times inside the values of a column.
+    times: Vec<bool>,
     seen: Vec<Seen>,
     scratch: Encoder,
     dialect: DialectKind,
@@ -122,6 +124,7 @@ impl LossScan {
         LossScan {
             names: columns.iter().map(|c| c.name.clone()).collect(),
             watch: watch.collect(),
+            times: columns.iter().map(|c| holds_times(c, dialect)).collect(),
             seen: vec![Seen::default(); columns.len()],
             scratch: Encoder::new(Equality::default()),
             dialect: dialect.kind,
@@ -145,6 +148,9 @@ impl LossScan {
     /// Looks at a cell of the column at `index`.
     #[inline]
     pub fn cell(&mut self, index: usize, cell: &RawCell<'_>) {
+        if self.times.get(index) == Some(&true) {
+            self.seen[index].counts.far += u64::from(cell.holds_far_timestamp());
+        }
         match self.watch.get(index) {
             None | Some(Watch::Nothing) => {}
             Some(Watch::Empty) => self.seen[index].counts.ambiguous += u64::from(cell.is_ambiguous()),
@@ -244,6 +250,14 @@ impl LossScan {
             remedy: self.remedy(),
         }
     }
+}
+
+fn holds_times(column: &ColumnSpec, dialect: &Dialect) -> bool {
+    let ColumnType::Cql(ty) = &column.ty else {
+        return false;
+    };
+    let inside = ty.contains(&|t: &CqlType| *t == CqlType::Timestamp);
+    dialect.kind == DialectKind::Cqlsh && inside && *ty.thawed() != CqlType::Timestamp
 }
 
 fn watch(column: &ColumnSpec, dialect: &Dialect) -> Watch {

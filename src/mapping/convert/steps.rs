@@ -288,8 +288,10 @@ fn apply(step: &Step, value: Value) -> Result<Value, Problem> {
             Some(d) => scaled(d, *power),
             None => return Err(unconvertible(&Value::Text(text), "a number")),
         },
-        (Step::Truncate(unit), Value::Timestamp(t)) => {
-            Value::Timestamp(Timestamp(t.0.div_euclid(unit.nanos()) * unit.nanos()))
+        (Step::Truncate(unit), value @ Value::Timestamp(t)) => {
+            let whole = t.0.div_euclid(unit.nanos()).checked_mul(unit.nanos());
+            let whole = whole.ok_or_else(|| unconvertible(&value, "a whole unit of time"))?;
+            Value::Timestamp(Timestamp(whole))
         }
         (Step::Truncate(unit), Value::Time(nanos)) => {
             Value::Time((i128::from(nanos) / unit.nanos() * unit.nanos()) as u64)

@@ -1,8 +1,8 @@
 //! Values as text: joined, split, looked up, and shown in refusals.
 
-use super::exact::integral;
+use super::exact::{decimal, exact, integral};
 use super::literal::Literal;
-use crate::model::{Problem, Value};
+use crate::model::{Number, Problem, Value};
 use crate::report::Shown;
 use std::collections::BTreeMap;
 
@@ -61,12 +61,11 @@ pub(super) fn join(items: Vec<Value>, separator: &str) -> Result<Value, Problem>
 }
 
 pub(super) fn lookup(table: &BTreeMap<String, Literal>, value: Value) -> Result<Value, Problem> {
-    let key = match &value {
-        // A number is looked up by its value: shells store 1 as the double 1.0.
-        Value::Number(n) => integral(n).map_or_else(|| n.to_string(), |v| v.to_string()),
-        value => text_of(value)?,
+    let found = match &value {
+        Value::Number(n) => by_value(table, n),
+        value => table.get(&text_of(value)?),
     };
-    match table.get(&key) {
+    match found {
         Some(wanted) => Ok(wanted.value().clone()),
         None => {
             let known: Vec<&str> = table.keys().map(String::as_str).take(20).collect();
@@ -74,6 +73,16 @@ pub(super) fn lookup(table: &BTreeMap<String, Literal>, value: Value) -> Result<
             Err(unconvertible(&value, &wanted))
         }
     }
+}
+
+/// What stands under a number, however it is written: shells store 1 as the double 1.0.
+fn by_value<'t>(table: &'t BTreeMap<String, Literal>, n: &Number) -> Option<&'t Literal> {
+    let key = integral(n).map_or_else(|| n.to_string(), |v| v.to_string());
+    let wanted = exact(n).map(|d| d.normalised());
+    table.get(&key).or_else(|| {
+        let same = |text: &String| decimal(text).is_some_and(|d| Some(d.normalised()) == wanted);
+        table.iter().find(|(text, _)| same(text)).map(|(_, value)| value)
+    })
 }
 
 /// A value as text, for those types that have one text for each value.

@@ -202,6 +202,23 @@ fn only_what_could_have_been_exported_so_is_explained() {
         of(&scan("timestamp", &[cell]), None),
         ColumnVerdict::Unproven(LossKind::FarTimestamp)
     );
+    for (ty, nested) in [
+        ("list<timestamp>", format!("['{cell}']")),
+        ("map<text, timestamp>", format!("{{'a': '{cell}'}}")),
+        ("map<timestamp, double>", format!("{{'{cell}': 0.5}}")),
+    ] {
+        assert_eq!(
+            of(&scan(ty, &[&nested]), None),
+            ColumnVerdict::Unproven(LossKind::FarTimestamp),
+            "{ty}"
+        );
+        let near = nested.replace("9999", "2024");
+        assert_ne!(
+            of(&scan(ty, &[&near]), None),
+            ColumnVerdict::Unproven(LossKind::FarTimestamp),
+            "{ty}"
+        );
+    }
     for exact in [
         "2024-02-29 12:34:56.789+0000",
         "253402300800000",
