@@ -35,8 +35,7 @@ pub(super) fn explain(args: Explain) -> Result<Exit, Failure> {
     let broken = |e: std::io::Error| Failure::new(Exit::Usage, format!("{}: {e}", run.display()));
     let report = output::load(run)?;
     // As a report writes a key with quotes, backslashes or control characters in it.
-    let written = Shown::new(&Value::Text(record.to_owned())).text;
-    let written = written.trim_matches('"');
+    let written = Shown::key(&Value::Text(record.to_owned())).text;
     let mut text = String::new();
     let mut met = Vec::new();
     for listed in output::divergences(run).map_err(broken)? {

@@ -129,6 +129,12 @@ fn unwritable(file: &Path, error: &io::Error) -> Failure {
     )
 }
 
+/// The directory that a file is in.
+fn directory(file: &Path) -> &Path {
+    let dir = file.parent().filter(|d| !d.as_os_str().is_empty());
+    dir.unwrap_or(Path::new("."))
+}
+
 /// The most columns that a line of text is given.
 const WIDEST: usize = 1000;
 
@@ -143,18 +149,12 @@ fn target(file: &Path, kept: &Kept) -> Result<Target, Failure> {
             .map(|device| Target::Device(path, device)),
         // Links are followed, so that what they lead to is written, not they.
         _ => {
-            let dir = file.parent().filter(|d| !d.as_os_str().is_empty());
-            let dir = dir.unwrap_or(Path::new(".")).canonicalize();
             // One that is not there yet is known by its directory.
-            let new = dir.ok().zip(file.file_name()).map(|(dir, name)| dir.join(name));
-            let path = file.canonicalize().ok().or(new).unwrap_or(path);
-            let dir = path
-                .parent()
-                .filter(|d| !d.as_os_str().is_empty())
-                .unwrap_or(Path::new("."));
+            let new = || Some(directory(file).canonicalize().ok()?.join(file.file_name()?));
+            let path = file.canonicalize().ok().or_else(new).unwrap_or(path);
             let mut temp = tempfile::Builder::new();
             temp.prefix(".assay-");
-            temp.tempfile_in(dir).and_then(|temp| {
+            temp.tempfile_in(directory(&path)).and_then(|temp| {
                 // It holds data: its owner's alone, unless there is a file already that says otherwise.
                 if let Ok(before) = std::fs::metadata(&path) {
                     temp.as_file().set_permissions(before.permissions())?;

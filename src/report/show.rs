@@ -35,6 +35,17 @@ impl Shown {
         Shown::cut(value, text, truncated)
     }
 
+    /// Shows a part of a key: as any value, but text without its quotes.
+    pub fn key(value: &Value) -> Shown {
+        let mut shown = Shown::new(value);
+        if let Value::Text(_) = value
+            && let Some(inner) = shown.text.strip_prefix('"').and_then(|t| t.strip_suffix('"'))
+        {
+            shown.text = inner.to_owned();
+        }
+        shown
+    }
+
     /// Renders two values that differ. Where both are too long and begin alike, the part around the first difference is
     /// shown, so that the two texts differ as well.
     pub fn pair(values: Pair<&Value>) -> Pair<Shown> {

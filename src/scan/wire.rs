@@ -26,14 +26,7 @@ pub(super) fn wire(compare: &str, key_names: &[String], finding: &Finding) -> Di
         && !rest.is_empty()
         && let (Ok((value, tail)), Some(name)) = (decode(rest), names.next())
     {
-        let Shown { ty, text, .. } = Shown::new(&value);
-        let text = match value {
-            crate::model::Value::Text(_) => {
-                let inner = text.strip_prefix('"').and_then(|t| t.strip_suffix('"'));
-                inner.map(str::to_owned).unwrap_or(text)
-            }
-            _ => text,
-        };
+        let Shown { ty, text, .. } = Shown::key(&value);
         key.push(KeyPart {
             name: name.clone(),
             ty,

@@ -312,8 +312,14 @@ fn run_directories_are_not_overwritten() {
 fn what_is_somebody_else_s_is_not_written_over_and_no_output_over_another() {
     let dir = temp();
     let at = |name: &str| dir.path().join(name).display().to_string();
-    put(dir.path().join("s.csv"), "id,v\n-5,a\n\"C:\\dir\",a\n");
-    put(dir.path().join("c.csv"), "id,v\n-5,b\n\"C:\\dir\",b\n");
+    put(
+        dir.path().join("s.csv"),
+        "id,v\n-5,a\n\"C:\\dir\",a\n\"\"\"x\"\"\",a\n",
+    );
+    put(
+        dir.path().join("c.csv"),
+        "id,v\n-5,b\n\"C:\\dir\",b\n\"\"\"x\"\"\",b\n",
+    );
     let diff = |more: &[&str]| {
         let sides = ["diff", "--key", "id", &at("s.csv"), &at("c.csv")].map(str::to_owned);
         assay(sides.into_iter().chain(more.iter().map(|m| (*m).to_owned())))
@@ -330,7 +336,7 @@ fn what_is_somebody_else_s_is_not_written_over_and_no_output_over_another() {
     );
     diff(&["--run-dir", &at("a"), "-o", &json, "-o", &csv]).expect(64);
     diff(&["--run-dir", &at("b")]).expect(10);
-    for key in ["-5", r"C:\dir", r"C:\\dir"] {
+    for key in ["-5", r"C:\dir", r"C:\\dir", r#""x""#] {
         assay(["explain", &at("b"), key]).expect(0);
     }
     let wide = command()

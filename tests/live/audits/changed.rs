@@ -163,7 +163,7 @@ fn of_tables((stable, candidate): &(Keyspace, Keyspace)) -> String {
     )
 }
 
-/// Gives the candidate a column with values in every row.
+/// Gives the candidate a column, with a value in every hundredth row.
 fn add_column(keyspace: &Keyspace) {
     block_on(async {
         let session = keyspace.cql().session().await.unwrap();
