@@ -1,6 +1,6 @@
 //! Canonical bytes back to values: for showing keys, and for proving that nothing is lost.
 
-use super::{Absent, Encoder, Equality, FieldOrder, Normalize, Numbers, tag};
+use super::{Encoder, Equality, tag};
 use crate::model::{Number, NumberType, Problem, Timestamp, Value};
 use num_bigint::{BigInt, BigUint, Sign};
 use std::net::IpAddr;
@@ -17,12 +17,7 @@ pub fn decode(bytes: &[u8]) -> Result<(Value, &[u8]), Problem> {
 
 /// The tree form of what `encode` writes, under the equality that keeps most.
 pub(super) fn tree(encode: impl FnOnce(&mut Encoder) -> Result<(), Problem>) -> Result<Value, Problem> {
-    let mut out = Encoder::new(Equality {
-        numbers: Numbers::Typed,
-        field_order: FieldOrder::Exact,
-        absent: Absent::Distinct,
-        normalize: Normalize::None,
-    });
+    let mut out = Encoder::new(Equality::exact());
     encode(&mut out)?;
     Ok(decode(out.bytes())?.0)
 }

@@ -84,3 +84,15 @@ pub struct Equality {
     /// Unicode normalisation of text and of names.
     pub normalize: Normalize,
 }
+
+impl Equality {
+    /// The one that keeps most apart.
+    pub fn exact() -> Equality {
+        Equality {
+            numbers: Numbers::Typed,
+            field_order: FieldOrder::Exact,
+            absent: Absent::Distinct,
+            normalize: Normalize::None,
+        }
+    }
+}

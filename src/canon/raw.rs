@@ -143,6 +143,17 @@ impl<'a> Raw<'a> {
         }
     }
 
+    /// Like [`Raw::walk_list`], for cells of lists, sets and vectors too. What such a cell holds may live no longer than the call.
+    pub fn walk_elements(
+        &self,
+        visit: &mut dyn FnMut(usize, Raw<'_>) -> Result<(), Problem>,
+    ) -> Result<bool, Problem> {
+        match self {
+            Raw::Cell(cell) => cell.walk_elements(&mut |i, v| visit(i, Raw::Cell(v))),
+            other => other.walk_list(&mut |i, v| visit(i, v)),
+        }
+    }
+
     /// If the value is an array: calls `visit` for each element in order and returns true.
     pub fn walk_list(&self, visit: VisitItem<'_, Raw<'a>>) -> Result<bool, Problem> {
         match self {

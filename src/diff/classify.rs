@@ -47,7 +47,10 @@ pub trait Judge {
     /// Whether the mapping tolerates this difference of a rule's field; the reason if so.
     fn tolerated(&self, rule: usize, values: Pair<&Value>) -> Option<String>;
     /// Whether a lossy export explains the difference; what it lost if so. `None` stands for a field that is not there.
-    fn lost(&self, path: &str, fields: Pair<Option<&Captured>>) -> Option<String>;
+    fn lost(&self, fields: Pair<Option<&Captured>>) -> Option<String>;
+    /// Whether a record may have this key in one place and another in the other, because the export of side `of` loses
+    /// something of it; what it lost if so. `own`: the record is one of that export.
+    fn key_lost(&self, of: Side, key: &[u8], own: bool) -> Option<String>;
 }
 
 /// One confirmed divergence, or one difference that is tolerated or explained.
@@ -90,8 +93,8 @@ pub fn classify(mut group: Group, judge: &dyn Judge) -> Option<Finding> {
         records.candidate.into_iter().next(),
     ) {
         (None, None) => None,
-        (Some(record), None) => Some(one_sided(key, Side::Stable, &record)),
-        (None, Some(record)) => Some(one_sided(key, Side::Candidate, &record)),
+        (Some(record), None) => Some(one_sided(key, Side::Stable, &record, judge)),
+        (None, Some(record)) => Some(one_sided(key, Side::Candidate, &record, judge)),
         (Some(stable), Some(candidate)) => {
             let pair = Pair {
                 stable: &stable,
@@ -142,11 +145,20 @@ fn duplicate(
         _ => Vec::new(),
     };
     let end = if same { ", the same on both sides" } else { "" };
+    let many = [(Side::Stable, counts.stable), (Side::Candidate, counts.candidate)];
+    let lost = many
+        .into_iter()
+        .filter(|(_, count)| *count > 1)
+        .find_map(|(side, _)| judge.key_lost(side, &key, true));
+    let (state, end) = match lost {
+        Some(lost) => (State::Unknown, format!("{end}; {lost}")),
+        None => (State::Confirmed, end.to_owned()),
+    };
     Some(Finding {
         keyed: records.stable.iter().chain(&records.candidate).all(|d| d.keyed),
         key,
         class: Class::DuplicateKey,
-        state: State::Confirmed,
+        state,
         fields,
         places: records.as_ref().map(|r| r.first().map(|d| d.place.clone())),
         detail: Some(format!(
@@ -156,11 +168,18 @@ fn duplicate(
     })
 }
 
-fn one_sided(key: Vec<u8>, side: Side, record: &Drilled) -> Finding {
-    let class = match (&record.problem, record.keyed) {
-        (Some(problem), false) => class_of(problem.kind()),
-        _ if side == Side::Stable => Class::Missing,
-        _ => Class::Extra,
+fn one_sided(key: Vec<u8>, side: Side, record: &Drilled, judge: &dyn Judge) -> Finding {
+    let lost = || {
+        Side::BOTH
+            .into_iter()
+            .find_map(|of| judge.key_lost(of, &key, of == side))
+    };
+    let lost = record.keyed.then(lost).flatten();
+    let (class, state) = match (&record.problem, record.keyed) {
+        (Some(problem), false) => (class_of(problem.kind()), State::Confirmed),
+        _ if lost.is_some() => (Class::Lossy, State::Unknown),
+        _ if side == Side::Stable => (Class::Missing, State::Confirmed),
+        _ => (Class::Extra, State::Confirmed),
     };
     let mut places = Pair::default();
     places[side] = Some(record.place.clone());
@@ -168,10 +187,10 @@ fn one_sided(key: Vec<u8>, side: Side, record: &Drilled) -> Finding {
         key,
         keyed: record.keyed,
         class,
-        state: State::Confirmed,
+        state,
         fields: Vec::new(),
         places,
-        detail: record.problem.as_ref().map(Problem::to_string),
+        detail: lost.or(record.problem.as_ref().map(Problem::to_string)),
     }
 }
 
@@ -239,7 +258,11 @@ mod tests {
             Some("whatever".to_owned())
         }
 
-        fn lost(&self, _: &str, _: Pair<Option<&Captured>>) -> Option<String> {
+        fn key_lost(&self, _: Side, _: &[u8], _: bool) -> Option<String> {
+            None
+        }
+
+        fn lost(&self, _: Pair<Option<&Captured>>) -> Option<String> {
             Some("everything".to_owned())
         }
     }

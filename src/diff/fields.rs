@@ -54,10 +54,20 @@ fn compare_field(path: &str, fields: Pair<Option<&Captured>>, judge: &dyn Judge)
         })
     };
     if let Some(problem) = captured().find_map(|f| f.value.as_ref().err()) {
-        return diff(problem_class(problem), None, Some(problem.to_string()));
+        let class = problem_class(problem);
+        let lost = (class == Class::Unconvertible)
+            .then(|| judge.lost(fields))
+            .flatten();
+        return match lost {
+            Some(lost) => diff(Class::Lossy, None, Some(lost)),
+            None => diff(class, None, Some(problem.to_string())),
+        };
     }
     if let Some(unexpected) = captured().find_map(|f| f.unexpected.as_ref()) {
-        return diff(Class::Expectation, None, Some(unexpected.clone()));
+        return match judge.lost(fields) {
+            Some(lost) => diff(Class::Lossy, None, Some(lost)),
+            None => diff(Class::Expectation, None, Some(unexpected.clone())),
+        };
     }
     let bytes = fields.map(|f| f.map(|f| &f.canonical[..]));
     if bytes.stable == bytes.candidate {
@@ -74,7 +84,7 @@ fn compare_field(path: &str, fields: Pair<Option<&Captured>>, judge: &dyn Judge)
             return diff(Class::Changed, Some(reason), None);
         }
     }
-    if let Some(lost) = judge.lost(path, fields) {
+    if let Some(lost) = judge.lost(fields) {
         return diff(Class::Lossy, None, Some(lost));
     }
     let class = match (bytes.stable, bytes.candidate) {

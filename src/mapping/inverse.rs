@@ -1,11 +1,10 @@
 //! From a canonical key back to what a side may hold: values are guessed, and believed if the mapping makes the key of them.
 
-use super::convert::{Step, Type, UuidOrder};
+use super::convert::{Step, Type};
 use super::projection::Projection;
 use super::rule::{ELEMENT, INDEX, Rule};
 use crate::canon::{Encoder, Equality, Normalize, Numbers, decode};
-use crate::model::{Number, NumberRepr, NumberType, Timestamp, Value};
-use crate::report::Shown;
+use crate::model::Value;
 
 /// The parts of a key as one side may hold them: the path of each, and its value.
 pub type NativeKey = Vec<(String, Value)>;
@@ -116,68 +115,7 @@ impl Projection {
             let made = rule.convert.apply(native.clone());
             made.is_ok_and(|made| encoder.value(&made).is_ok() && encoder.bytes() == part)
         };
-        guesses(value).into_iter().filter(makes_it).collect()
+        let guesses = rule.convert.sources(value).into_iter();
+        guesses.filter(makes_it).collect()
     }
-}
-
-/// What a value may have been before it was converted.
-fn guesses(value: &Value) -> Vec<Value> {
-    let mut out = vec![value.clone()];
-    let bytes = |subtype, bytes: &[u8]| Value::Bytes {
-        subtype,
-        bytes: bytes.to_vec(),
-    };
-    match value {
-        Value::Text(text) => out.extend(read_as(text)),
-        Value::Number(number) => {
-            out.push(Value::Text(number.to_string()));
-            if let NumberRepr::Int(n) = number.repr {
-                let units = [1i128, 1_000, 1_000_000, 1_000_000_000, 86_400_000_000_000];
-                out.extend(units.map(|unit| Value::Timestamp(Timestamp(i128::from(n) * unit))));
-                out.push(Value::Date(n));
-            }
-        }
-        Value::Uuid(uuid) => {
-            out.push(Value::Text(Shown::new(value).text));
-            out.push(bytes(0, uuid));
-            out.extend(UuidOrder::ALL.map(|order| bytes(3, &order.turn(*uuid))));
-        }
-        Value::ObjectId(id) => out.extend([Value::Text(hex::encode(id)), bytes(0, id)]),
-        Value::Bytes { bytes, .. } => out.push(Value::Text(hex::encode(bytes))),
-        Value::Timestamp(Timestamp(nanos)) => {
-            let units = [1i128, 1_000, 1_000_000, 1_000_000_000];
-            let whole = units.into_iter().filter(|unit| nanos % unit == 0);
-            let numbers = whole.filter_map(|unit| i64::try_from(nanos / unit).ok());
-            out.extend(numbers.map(|n| Value::Number(Number::int(n, NumberType::Int64))));
-        }
-        Value::Date(days) => {
-            out.push(Value::Timestamp(Timestamp(
-                i128::from(*days) * 86_400_000_000_000,
-            )));
-        }
-        _ => {}
-    }
-    out
-}
-
-/// What a text may have been.
-fn read_as(text: &str) -> Vec<Value> {
-    let mut out = Vec::new();
-    if let Ok(number) = text.parse::<i64>() {
-        out.push(Value::Number(Number::int(number, NumberType::Int64)));
-    }
-    if let Ok(bytes) = hex::decode(text) {
-        if let Ok(id) = <[u8; 12]>::try_from(bytes.as_slice()) {
-            out.push(Value::ObjectId(id));
-        }
-        out.push(Value::Bytes { subtype: 0, bytes });
-    }
-    let digits = text.replace('-', "");
-    if let Some(uuid) = hex::decode(digits)
-        .ok()
-        .and_then(|b| <[u8; 16]>::try_from(b).ok())
-    {
-        out.push(Value::Uuid(uuid));
-    }
-    out
 }

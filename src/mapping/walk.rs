@@ -110,9 +110,10 @@ impl Projection {
         let walked = walked.and_then(|()| match array {
             None => Ok(()),
             Some(array) => {
-                // A cell is read as a whole, and taken apart after that.
+                // A cell that no type takes apart is read as a whole.
                 let tree;
                 let array = match array {
+                    Raw::Cell(cell) if cell.column.element.is_some() => array,
                     Raw::Cell(_) | Raw::Native(_) => {
                         tree = array.to_value().map_err(|p| p.inside(explode))?;
                         Raw::Tree(&tree)
@@ -125,7 +126,7 @@ impl Projection {
                     .iter()
                     .try_for_each(|&(child, raw)| self.give(child, raw, put))?;
                 let given = digester.given();
-                let is_list = array.walk_list(&mut |index, element| {
+                let is_list = array.walk_elements(&mut |index, element| {
                     elements += 1;
                     digester.start(at, elements);
                     digester.begin_with(&given);
@@ -133,7 +134,8 @@ impl Projection {
                     digester.finish(self, walked);
                     emit(digester);
                     Ok(())
-                })?;
+                });
+                let is_list = is_list.map_err(|p| p.inside(explode))?;
                 match is_list || matches!(array.to_value()?, Value::Null) {
                     true => Ok(()),
                     false => Err(not_exploded(&array.to_value()?, "list").inside(explode)),
@@ -198,11 +200,17 @@ impl Projection {
         let mut hint = 0;
         let mut path = self.explode.clone().unwrap_or_default().into_bytes();
         path.push(b'.');
-        let is_document = element.walk_document(&mut |name, value| {
+        let mut visit = |name: &[u8], value: Raw<'_>| {
             self.visit(&self.element, name, value, &mut hint, &mut path, &mut |s, v| {
                 digester.put(self, s, v)
             })
-        })?;
+        };
+        let is_document = match element {
+            Raw::Cell(cell) if cell.column.fields.is_empty() => {
+                Raw::Tree(&cell.to_value()?).walk_document(&mut visit)?
+            }
+            element => element.walk_fields(&mut visit)?,
+        };
         if !is_document {
             match self.element.by_name.get(ELEMENT.as_bytes()) {
                 Some(&at) => self.element.children[at]

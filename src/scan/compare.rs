@@ -6,7 +6,7 @@ use super::lane::Lane;
 use super::pass::Monitor;
 use super::reconcile::{fetch, join};
 use super::settle::{Patience, Settler, gone_by_now};
-use super::summary::{columns, coverage, equality_box, heat, ignored, lossy, notices, tolerances};
+use super::summary::{columns, coverage, equality_box, heat, ignored, lossy, notices, precision, tolerances};
 use super::suspects::Suspects;
 use super::unique::Repeated;
 use super::wire::{key_names, wire};
@@ -143,8 +143,8 @@ pub(super) fn reconcile(
         let tally = &scanned.tally;
         let judge = MappingJudge::new(
             &prepared.compare,
-            prepared.equality,
             tally.counts.as_ref().map(|c| c.guessed > 0),
+            precision(prepared, tally),
             prepared.sides.as_ref().zip(lanes),
         );
         let unread = Pair::from_fn(|side| unread.iter().any(|u| u.side == side));

@@ -177,10 +177,15 @@ impl Lane {
         Digester::new(&self.projection, depth)
     }
 
+    /// How its cells are laid out, if it is text.
+    pub fn text_layout(&self) -> Option<&Arc<Layout>> {
+        let text = self.namespace.format != Format::Native;
+        self.layout.as_ref().filter(|_| text)
+    }
+
     /// A scan for what the export of this lane may have lost, if it is one that can lose anything.
     pub fn loss_scan(&self) -> Option<LossScan> {
-        let text = self.namespace.format != Format::Native;
-        let layout = self.layout.as_ref().filter(|_| text)?;
+        let layout = self.text_layout()?;
         layout
             .typed()
             .then(|| LossScan::new(&layout.columns, &layout.dialect))

@@ -57,8 +57,8 @@ impl Session {
         let group = group.map_err(|(side, _)| format!("{side}: the record cannot be read"))?;
         let judge = MappingJudge::new(
             &prepared.compare,
-            prepared.equality,
             guessed,
+            Pair::default(),
             prepared.sides.as_ref().zip(lanes),
         );
         let Some(mut finding) = classify(group, &judge) else {

@@ -4,7 +4,7 @@ use super::compare::Prepared;
 use super::lane::Lane;
 use super::tally::{Tally, Unread};
 use crate::Pair;
-use crate::canon::cell::{ColumnVerdict, LossKind};
+use crate::canon::cell::{ColumnVerdict, LossKind, LossScan, Precision};
 use crate::canon::{Absent, Numbers};
 use crate::mapping::Compare;
 use crate::report::{
@@ -131,6 +131,21 @@ pub(super) fn ignored(compare: &Compare, tally: &Tally) -> Vec<IgnoredField> {
     out
 }
 
+/// What the cells of a side showed of what its export loses.
+fn losses(lane: &Lane, tally: &Tally) -> Option<LossScan> {
+    let mut scan = lane.loss_scan()?;
+    scan.restore(&tally.counts[lane.side].loss);
+    Some(scan)
+}
+
+/// How precisely each side's export writes numbers, if it is one that rounds them.
+pub(super) fn precision(prepared: &Prepared, tally: &Tally) -> Pair<Option<Precision>> {
+    Pair::from_fn(|side| {
+        let scan = losses(&prepared.lanes[side], tally)?;
+        Some(scan.precision(prepared.sides[side].precision()))
+    })
+}
+
 pub(super) fn lossy(prepared: &Prepared, tally: &Tally) -> Vec<LossyExport> {
     let mut out = Vec::new();
     for (side, counts) in tally.counts.as_ref().into_sides() {
@@ -144,12 +159,10 @@ pub(super) fn lossy(prepared: &Prepared, tally: &Tally) -> Vec<LossyExport> {
             });
         }
         let lane = &prepared.lanes[side];
-        let Some(mut scan) = lane.loss_scan() else {
+        let Some(scan) = losses(lane, tally) else {
             continue;
         };
-        scan.restore(&counts.loss);
         let verdict = scan.verdict(prepared.sides[side].precision());
-        let remedy = verdict.remedy;
         for (column, verdict) in verdict.columns {
             let index = lane
                 .layout
@@ -161,6 +174,7 @@ pub(super) fn lossy(prepared: &Prepared, tally: &Tally) -> Vec<LossyExport> {
                 ColumnVerdict::Unproven(kind) => ("unproven ", kind),
                 ColumnVerdict::Lossy(kind) => ("", kind),
             };
+            let remedy = scan.remedy(kind);
             let (kind, cells) = match kind {
                 LossKind::NullOrEmpty => ("null_or_empty", seen.ambiguous),
                 LossKind::Rounded => ("rounded", seen.numbers),

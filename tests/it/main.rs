@@ -11,6 +11,7 @@ mod field_order;
 mod files;
 mod fuzz;
 mod hostile;
+mod losses;
 mod mapping;
 #[cfg(target_os = "linux")]
 #[path = "../../benches/figures/measure.rs"]

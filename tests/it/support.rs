@@ -340,6 +340,13 @@ impl Mapped {
         self
     }
 
+    /// Has the side's null written as nothing.
+    pub fn with_blank_null(self) -> Mapped {
+        let text = std::fs::read_to_string(&self.config).expect("the configuration");
+        put(&self.config, text.replace("null = \"NULL\"\n", ""));
+        self
+    }
+
     /// Adds a file to a side.
     pub fn with_file(self, side: &str, name: &str, content: &str) -> Mapped {
         put(self.dir.path().join(side).join(name), content);

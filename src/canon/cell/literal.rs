@@ -2,6 +2,7 @@
 //!
 //! The type leads: nothing nests deeper than the column's type does, whatever the text says.
 
+mod parts;
 mod udt;
 
 use super::number::excerpt;
@@ -65,6 +66,10 @@ pub(super) fn is_null(word: &[u8], dialect: &Dialect) -> bool {
             && (word.is_empty()
                 || word == b"None"
                 || dialect.null.as_deref().map(str::as_bytes) == Some(word))
+}
+
+fn wrong_size(found: usize, declared: u32) -> Problem {
+    Problem::malformed(format!("vector of {found} elements, expected {declared}"))
 }
 
 /// The text of one literal, and how far it has been read.
@@ -184,9 +189,7 @@ impl<'t, 'p, 'q> Literal<'t, 'p, 'q> {
                 if n == *size as usize {
                     return Ok(());
                 }
-                Err(Problem::malformed(format!(
-                    "vector of {n} elements, expected {size}"
-                )))
+                Err(wrong_size(n, *size))
             }),
             CqlType::Set(t) => out.set(|out| {
                 self.parts(close, |s, i| {

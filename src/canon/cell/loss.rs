@@ -4,7 +4,7 @@
 //! exponent plus one while `-4 ≤ exponent < precision`. A double needs 17 digits and a float 9 to be exact; numbers
 //! between 0.00001 and 0.01 get up to three digits fewer than the precision, so exact exports need 20 and 12.
 
-use super::explain::{LossKind, Precision, digits, exponent};
+use super::exported::{LossKind, Precision, digits, exponent, needed};
 use super::hollow::can_be_hollow;
 use super::{ColumnSpec, ColumnType, RawCell};
 use crate::canon::csv::{Dialect, DialectKind};
@@ -99,8 +99,6 @@ pub enum ColumnVerdict {
 pub struct LossVerdict {
     /// Every column that is not exact.
     pub columns: Vec<(String, ColumnVerdict)>,
-    /// How the same table is exported exactly.
-    pub remedy: String,
 }
 
 impl LossVerdict {
@@ -194,8 +192,17 @@ impl LossScan {
         }
     }
 
-    /// The precision that the export was made with, as far as its numbers show: at least this much.
-    pub fn precision(&self) -> Precision {
+    /// The precision that the export was made with: what the user declares, and at least what its numbers show.
+    pub fn precision(&self, declared: Option<Precision>) -> Precision {
+        let (default, shown) = (Precision::default(), self.shown());
+        let at_least = |shown: u32, default: u32| if shown > default { shown } else { 0 };
+        declared.map_or(shown, |declared| Precision {
+            double: declared.double.max(at_least(shown.double, default.double)),
+            float: declared.float.max(at_least(shown.float, default.float)),
+        })
+    }
+
+    fn shown(&self) -> Precision {
         let mut precision = Precision::default();
         for (seen, watch) in self.seen.iter().zip(&self.watch) {
             let class = match watch {
@@ -207,7 +214,12 @@ impl LossScan {
         precision
     }
 
-    fn remedy(&self) -> String {
+    /// How the same table is exported without such a loss: what to export it again with.
+    pub fn remedy(&self, kind: LossKind) -> String {
+        if kind == LossKind::FarTimestamp {
+            // In cqlsh every time goes through binary seconds, whatever its options say.
+            return "DSBulk, whose times are exact".to_owned();
+        }
         // DSBulk has no option for it.
         let tool = match self.dialect {
             DialectKind::Dsbulk => "cqlsh, which writes null and empty collections apart: ",
@@ -229,11 +241,7 @@ impl LossScan {
 
     /// What is known of the file, given the precision it was exported with if the user declares one.
     pub fn verdict(&self, declared: Option<Precision>) -> LossVerdict {
-        let shown = self.precision();
-        let precision = declared.map_or(shown, |d| Precision {
-            double: d.double.max(if shown.double > 12 { shown.double } else { 0 }),
-            float: d.float.max(if shown.float > 5 { shown.float } else { 0 }),
-        });
+        let precision = self.precision(declared);
         let columns = self.names.iter().zip(&self.watch).zip(&self.seen);
         let columns = columns
             .map(|((name, watch), seen)| {
@@ -245,10 +253,7 @@ impl LossScan {
             })
             .filter(|(_, v)| *v != ColumnVerdict::Exact)
             .collect();
-        LossVerdict {
-            columns,
-            remedy: self.remedy(),
-        }
+        LossVerdict { columns }
     }
 }
 
@@ -314,7 +319,7 @@ impl Seen {
 
     /// Every class of numbers that was seen: the digits it needs to be exact, its exponent, the most digits it has.
     fn classes(&self) -> impl Iterator<Item = (u32, Option<i32>, u32)> {
-        [9, 17]
+        [needed(true), needed(false)]
             .into_iter()
             .zip(&self.most_digits)
             .flat_map(|(need, row)| {

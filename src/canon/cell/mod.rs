@@ -6,7 +6,7 @@
 //! What cqlsh writes is described by `pylib/cqlshlib/formatting.py` and `copyutil.py` of Apache Cassandra, what DSBulk
 //! writes by its codec and connector settings.
 
-mod explain;
+mod exported;
 mod hollow;
 mod literal;
 mod loss;
@@ -15,7 +15,7 @@ mod scalar;
 pub(super) mod time;
 mod walk;
 
-pub use explain::{LossKind, Precision};
+pub use exported::{Exported, LossKind, Precision, Span};
 pub use loss::{ColumnVerdict, LossCounts, LossScan, LossState, LossVerdict};
 
 use super::csv::{CellSpan, Dialect, DialectKind, Escapes};
@@ -92,35 +92,47 @@ pub struct ColumnSpec {
     pub ty: ColumnType,
     /// Whether the store cannot tell an empty collection of this column from null.
     pub non_frozen_collection: bool,
-    /// Whether the store allows no null here (partition key columns): the null token of a text column is text then.
+    /// Whether the store allows no null here: the null token of a text column is text then. So it is in the partition key, and
+    /// in clustering columns, unless there are static ones: a partition without rows has a row of these alone.
     pub never_null: bool,
     /// The fields of a user-defined type, in the order of its declaration.
     pub fields: Vec<ColumnSpec>,
+    /// The elements of a list, a set or a vector.
+    pub element: Option<Box<ColumnSpec>>,
 }
 
 impl ColumnSpec {
     /// A column that may hold null.
     pub fn new(name: impl Into<String>, ty: ColumnType) -> ColumnSpec {
         let non_frozen_collection = matches!(&ty, ColumnType::Cql(t) if t.is_multicell());
-        let fields = match &ty {
-            ColumnType::Cql(ty) => walk::udt(ty).map_or(&[][..], |udt| &udt.fields),
-            _ => &[],
+        // What is inside another value can be empty whatever its type is called.
+        let part = |name: &str, ty: &CqlType| ColumnSpec {
+            non_frozen_collection: false,
+            ..ColumnSpec::new(name, ColumnType::Cql(ty.clone()))
         };
-        let field = |(name, ty): &(String, CqlType)| ColumnSpec::new(name, ColumnType::Cql(ty.clone()));
+        let (mut fields, mut element) = (Vec::new(), None);
+        if let ColumnType::Cql(ty) = &ty {
+            let declared = walk::udt(ty).map_or(&[][..], |udt| &udt.fields);
+            fields = declared.iter().map(|(name, ty)| part(name, ty)).collect();
+            element = walk::element(ty).map(|ty| Box::new(part("", ty)));
+        }
         ColumnSpec {
             name: name.into(),
-            fields: fields.iter().map(field).collect(),
             ty,
             non_frozen_collection,
             never_null: false,
+            fields,
+            element,
         }
     }
 
     /// The column as `table` declares it; none if the table has no such column.
     pub fn of_table(table: &crate::model::Table, name: &str) -> Option<ColumnSpec> {
         let ty = table.column(name)?.ty.clone();
+        let statics = table.columns.iter().any(|c| c.is_static);
+        let clusters = || table.clustering.iter().any(|(k, _)| k == name);
         Some(ColumnSpec {
-            never_null: table.partition_key.iter().any(|k| k == name),
+            never_null: table.partition_key.iter().any(|k| k == name) || !statics && clusters(),
             ..ColumnSpec::new(name, ColumnType::Cql(ty))
         })
     }

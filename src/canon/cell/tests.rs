@@ -13,6 +13,17 @@ use num_bigint::BigInt;
 
 const SCHEMA: &str = include_str!("../../../fixtures/cassandra/schema.cql");
 
+/// Why a store can hold `other` although its export says what this cell does.
+fn explains(cell: &RawCell<'_>, other: Option<&Value>, precision: Precision) -> Option<LossKind> {
+    let column = Exported::of(cell, precision);
+    let read = cell.to_value().ok()?;
+    let other = other.unwrap_or(&Value::Null);
+    let held = column.nearest(other)?;
+    let exported = column.says_the_same(&column.read_back(&held), &read);
+    let explained = exported && column.says_the_same(&held, other);
+    explained.then(|| column.doubt(&read)).flatten()
+}
+
 /// A recorded file: its columns and its records.
 struct File {
     dialect: Dialect,

@@ -2,11 +2,11 @@
 
 use crate::canon::literal;
 use crate::model::{Decimal, Number, NumberRepr, NumberType};
-use num_bigint::BigInt;
+use num_bigint::{BigInt, Sign};
 use num_traits::{FromPrimitive, Signed};
 
-/// The widest gap between two exponents that is bridged: beyond it, aligned numbers would fill the memory.
-const MAX_GAP: i64 = 10_000;
+/// The most digits that a number is written out with: beyond, it would fill the memory.
+const MOST_DIGITS: i64 = 50_000;
 
 /// A number as an exact decimal. A double with a fraction is the shortest decimal that reads back as it, because that is
 /// what people wrote when they stored 853.19; one without is the integer it is. NaN and the infinities are none.
@@ -46,7 +46,7 @@ pub(super) fn whole(d: &Decimal) -> Option<BigInt> {
     let d = d.normalised();
     let power = u32::try_from(d.exponent)
         .ok()
-        .filter(|p| i64::from(*p) < MAX_GAP)?;
+        .filter(|p| i64::from(*p) < MOST_DIGITS)?;
     Some(d.unscaled * BigInt::from(10u8).pow(power))
 }
 
@@ -55,15 +55,37 @@ pub(super) fn integral(n: &Number) -> Option<BigInt> {
     whole(&exact(n)?)
 }
 
-/// |a − b| ≤ limit, exactly.
+/// |a − b| ≤ limit, exactly. Where the numbers are too far apart in size to be written out, false, unless their size alone
+/// says it.
 pub(in crate::mapping) fn within(a: &Decimal, b: &Decimal, limit: &Decimal) -> bool {
-    let least = a.exponent.min(b.exponent).min(limit.exponent);
-    let most = a.exponent.max(b.exponent).max(limit.exponent);
-    if most.saturating_sub(least) > MAX_GAP {
-        return false;
+    let all = [a, b, limit].map(Decimal::normalised);
+    let parts = || all.iter().filter(|d| d.unscaled.sign() != Sign::NoSign);
+    let (Some(least), Some(most)) = (parts().map(|d| d.exponent).min(), parts().map(top).max()) else {
+        return true;
+    };
+    let [a, b, limit] = &all;
+    if most.saturating_sub(least) > MOST_DIGITS {
+        let size = |d: &Decimal| {
+            if d.unscaled.sign() == Sign::NoSign {
+                i64::MIN
+            } else {
+                top(d)
+            }
+        };
+        // Two numbers below 10^n lie less than 10^(n+1) apart; each n may be off by one.
+        return size(a).max(size(b)).saturating_add(4) <= size(limit);
     }
-    let align = |d: &Decimal| &d.unscaled * BigInt::from(10u8).pow((d.exponent - least) as u32);
+    let align = |d: &Decimal| match d.unscaled.sign() {
+        Sign::NoSign => BigInt::ZERO,
+        _ => &d.unscaled * BigInt::from(10u8).pow((d.exponent - least) as u32),
+    };
     (align(a) - align(b)).abs() <= align(limit)
+}
+
+/// The n of the least 10^n that is more than the number, give or take one.
+fn top(d: &Decimal) -> i64 {
+    let digits = d.unscaled.bits() as f64 * std::f64::consts::LOG10_2;
+    d.exponent.saturating_add(digits as i64 + 1)
 }
 
 #[cfg(test)]
@@ -77,6 +99,14 @@ mod tests {
         assert!(!within(&d("1.000"), &d("1.0050000000000000000001"), &d("0.005")));
         assert!(!within(&d("1"), &d("1e400"), &d("0.005")));
         assert!(!within(&d("1e-2147483647"), &d("1e2147483647"), &d("1")));
+        assert!(within(&d("0e6111"), &d("1e-6176"), &d("1")));
+        assert!(within(&d("1e-6176"), &d("0e6111"), &d("1e-6176")));
+        assert!(within(&d("1e-6000"), &d("0"), &d("1e4500")));
+        assert!(within(&d("1e6000"), &d("1e-6000"), &d("1e6000")));
+        assert!(!within(&d("1e6000"), &d("-1e-6000"), &d("1e6000")));
+        assert!(within(&d("1e-2147483647"), &d("5"), &d("1e2147483647")));
+        assert!(within(&d("0e2147483647"), &d("0"), &d("0")));
+        assert!(!within(&d("1e2147483647"), &d("-1e2147483647"), &d("0")));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Conversions: declared steps that bring a value of one side to the form both sides are compared in.
 
+mod back;
 mod exact;
 mod literal;
 mod steps;

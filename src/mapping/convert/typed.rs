@@ -52,10 +52,14 @@ fn number(ty: &Type, value: Value) -> Result<Value, Problem> {
         }),
         Type::Double => nearest(&n, rounded, f64_of).map(|v| Number::double(v, NumberType::Double)),
         Type::Float => nearest(&n, rounded, f32_of).map(|v| Number::double(v, NumberType::Float)),
-        Type::Decimal => Some(match exact(&n) {
-            Some(d) => typed(NumberType::Decimal, NumberRepr::Decimal(d)),
-            None => n,
-        }),
+        Type::Decimal => Some(typed(
+            NumberType::Decimal,
+            match exact(&n) {
+                Some(d) => NumberRepr::Decimal(d),
+                // NaN and the infinities, which decimals have as well.
+                None => n.repr,
+            },
+        )),
         _ => Some(n),
     };
     brought

@@ -1,63 +1,10 @@
-//! Values of user-defined types: read as a whole, or split into the texts of their fields.
+//! Values of user-defined types, read field by field.
 
-use super::{Literal, is_null};
-use crate::canon::{Encoder, Equality};
+use super::Literal;
+use crate::canon::Encoder;
 use crate::model::{Problem, Udt};
-use std::borrow::Cow;
-use std::ops::Range;
 
-/// The fields of a user-defined type's value, where they stand in its text.
-pub(in crate::canon::cell) struct Fields<'t> {
-    text: Cow<'t, [u8]>,
-    spans: Vec<Option<Range<usize>>>,
-}
-
-impl Fields<'_> {
-    /// The text of each declared field, in the order of the declaration.
-    pub(in crate::canon::cell) fn texts(&self) -> impl Iterator<Item = &[u8]> {
-        let text = |span: &Option<Range<usize>>| match span {
-            Some(span) => self.text[span.clone()].trim_ascii(),
-            None => b"null",
-        };
-        self.spans.iter().map(text)
-    }
-}
-
-impl<'t> Literal<'t, '_, '_> {
-    /// Finds the fields of a value of type `udt`, by their place in its declaration, within the text that is given back with
-    /// them; none for null. The whole text is checked, as by [`Literal::whole`].
-    pub(in crate::canon::cell) fn split(mut self, udt: &Udt) -> Result<Option<Fields<'t>>, Problem> {
-        self.blank();
-        if self.json && self.rest().first() == Some(&b'"') {
-            let text = self.quoted()?;
-            self.ended()?;
-            let inner = Literal::new(&text, self.dialect, None).split(udt)?;
-            let spans = inner.map(|fields| fields.spans);
-            return Ok(spans.map(|spans| Fields { text, spans }));
-        }
-        if !self.accept(b'{') {
-            let word = self.bare();
-            return match is_null(word, self.dialect) {
-                true => self.ended().map(|()| None),
-                false => Err(self.expected(&format!("'{{' ({})", udt.name))),
-            };
-        }
-        let mut spans = vec![None; udt.fields.len()];
-        let mut skipped = Encoder::new(Equality::default());
-        self.fields(udt, b'}', |s, i| {
-            let Some(s) = s else { return Ok(()) };
-            let start = s.at;
-            skipped.clear();
-            let (name, ty) = &udt.fields[i];
-            s.value(ty, &mut skipped).map_err(|p| p.inside(name))?;
-            spans[i] = Some(start..s.at);
-            Ok(())
-        })?;
-        self.ended()?;
-        let text = Cow::Borrowed(self.text);
-        Ok(Some(Fields { text, spans }))
-    }
-
+impl Literal<'_, '_, '_> {
     pub(super) fn udt(&mut self, udt: &Udt, close: u8, out: &mut Encoder) -> Result<(), Problem> {
         out.document(|out| {
             self.fields(udt, close, |s, i| {
@@ -75,7 +22,7 @@ impl<'t> Literal<'t, '_, '_> {
 
     /// Calls `field` for each declared field, in the order of the declaration, in which they stand: with the reader at its
     /// value, or without where it does not stand there, which is null.
-    fn fields(
+    pub(super) fn fields(
         &mut self,
         udt: &Udt,
         close: u8,

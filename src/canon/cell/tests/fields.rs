@@ -152,9 +152,7 @@ fn losses_inside_are_explained_as_those_of_collections() {
     dialect.split(record.as_bytes(), &mut cells).unwrap();
     let cell = RawCell::new(record.as_bytes(), cells[0], &column, &dialect);
     let mut met = Vec::new();
-    let explain = |cell: &RawCell<'_>, other: Value| {
-        cell.explains(Some(&other), Precision::default(), Equality::default())
-    };
+    let explain = |cell: &RawCell<'_>, other: Value| explains(cell, Some(&other), Precision::default());
     cell.walk_fields(&mut |name, field| {
         match name {
             b"fare" => {

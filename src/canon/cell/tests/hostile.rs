@@ -224,7 +224,11 @@ proptest! {
                     }
                     walks_as_it_reads(&cell, &value);
                     scan.cell(0, &cell);
-                    let _ = cell.explains(value.as_ref().ok(), Precision::default(), typed());
+                    let _ = explains(&cell, value.as_ref().ok(), Precision::default());
+                    if let Ok(value) = &value {
+                        let column = Exported::of(&cell, Precision::default());
+                        let _ = (column.doubt(value), column.others(value), column.span(value));
+                    }
                 }
                 scan.verdict(None);
             }
@@ -239,13 +243,13 @@ proptest! {
         if d.is_finite() {
             prop_assert_eq!(cell("double", d.to_string()), bytes(&double(d), typed()));
             // What cqlsh writes with enough digits is the number itself.
-            prop_assert_eq!(explain::exported(d, 20, false).to_bits(), d.to_bits());
+            prop_assert_eq!(exported::exported(d, 20, false).to_bits(), d.to_bits());
         }
         if f.is_finite() {
             let wide = f64::from(f);
             let value = Value::Number(Number::double(wide, NumberType::Float));
             prop_assert_eq!(cell("float", format!("{wide:e}")), bytes(&value, typed()));
-            prop_assert_eq!(explain::exported(wide, 12, true).to_bits(), wide.to_bits());
+            prop_assert_eq!(exported::exported(wide, 12, true).to_bits(), wide.to_bits());
         }
         let text = format!("{unscaled}e{scale}");
         prop_assert_eq!(cell("decimal", text), bytes(&decimal(unscaled, scale), typed()));
@@ -263,7 +267,7 @@ proptest! {
         prop_assert_eq!(read("timestamp", &at.to_string()), &value[..]);
         prop_assert_eq!(read("timestamp", &ms.to_string()), &value[..]);
         // Near 1970 cqlsh loses nothing, far from it a millisecond at most.
-        let back = explain::exported_millis(ms);
+        let back = exported::exported_millis(ms);
         prop_assert!((ms - back).abs() <= 1 && (ms.abs() >= 1000 << 33 || back == ms));
     }
 }

@@ -24,7 +24,7 @@ fn the_default_export_is_lossy_where_it_is() {
     assert_eq!(lossy(&wide()), named(&[("v", Lossy(Rounded))]));
     let verdict = wide().losses().verdict(None);
     assert!(verdict.is_lossy() && !verdict.is_exact());
-    assert!(verdict.remedy.contains("DOUBLEPRECISION=20"));
+    assert!(wide().losses().remedy(Rounded).contains("DOUBLEPRECISION=20"));
 }
 
 #[test]
@@ -103,7 +103,8 @@ fn short_numbers_prove_nothing_and_long_ones_do() {
     // Doubles inside collections are written with the precision of floats.
     let nested = scan("list<double>", &["\"[0.12345, 1]\"", "[1.23457]"]);
     assert_eq!(of(&nested, None), Lossy(rounded));
-    assert!(nested.verdict(None).remedy.contains("FLOATPRECISION=20"));
+    assert!(nested.remedy(rounded).contains("FLOATPRECISION=20"));
+    assert!(nested.remedy(LossKind::FarTimestamp).contains("DSBulk"));
     assert_eq!(
         of(&scan("map<int, float>", &["\"{123456: 0.5, 2: -1}\""]), None),
         Unproven(rounded)
@@ -139,11 +140,8 @@ fn only_what_could_have_been_exported_so_is_explained() {
         let column = column(ty);
         let mut spans = crate::canon::csv::Cells::new();
         dialect.split(cell.as_bytes(), &mut spans).unwrap();
-        RawCell::new(cell.as_bytes(), spans[0], &column, &dialect).explains(
-            other,
-            Precision::default(),
-            Equality::default(),
-        )
+        let cell = RawCell::new(cell.as_bytes(), spans[0], &column, &dialect);
+        explains(&cell, other, Precision::default())
     };
     let rounded = Some(LossKind::Rounded);
     assert_eq!(

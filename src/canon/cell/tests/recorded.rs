@@ -202,14 +202,14 @@ fn every_cell_of_the_exact_export_is_what_was_inserted() {
 #[test]
 fn every_difference_of_the_default_export_is_explained() {
     let (file, truth) = (types(), truth());
-    let precision = file.losses().precision();
+    let precision = file.losses().precision(None);
     let mut explained = Vec::new();
     file.each(|row, _, cell| {
         let row = row_name(&file, row);
         let wanted = expected(&truth, &row, &cell.column.name);
         let same = bytes(&cell.to_value().unwrap(), typed()) == bytes(&wanted, typed());
         if !same {
-            let kind = cell.explains(Some(&wanted), precision, typed()).expect(&row);
+            let kind = explains(&cell, Some(&wanted), precision).expect(&row);
             explained.push((row, cell.column.name.clone(), kind));
         }
     });
